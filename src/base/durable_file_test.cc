@@ -1,0 +1,80 @@
+#include "base/durable_file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace millrace {
+namespace {
+
+class DurableFile : public ::testing::Test {
+ protected:
+  DurableFile()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("durable." + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+
+  ~DurableFile() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const char* name) const { return (folder_ / name).string(); }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(DurableFile, AppendsBehindWhatIsThere) {
+  std::ofstream(path("a")) << "one\n";
+  auto file = AppendFile::open(path("a"));
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->size(), 4u);
+  ASSERT_TRUE(file->append("two\n"));
+  ASSERT_TRUE(file->sync());
+  EXPECT_EQ(**read_whole_file(path("a")), "one\ntwo\n");
+}
+
+TEST_F(DurableFile, IsRefusedWhileAnotherHandleWrites) {
+  auto first = AppendFile::open(path("a"));
+  ASSERT_TRUE(first);
+  auto second = AppendFile::open(path("a"));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, ErrorKind::kIo);
+  first->close();
+  EXPECT_TRUE(AppendFile::open(path("a")));
+}
+
+TEST_F(DurableFile, ThatVanishedIsNoticedBySync) {
+  auto file = AppendFile::open(path("a"));
+  ASSERT_TRUE(file->append("x"));
+  std::filesystem::remove(path("a"));
+  auto synced = file->sync();
+  ASSERT_FALSE(synced);
+  EXPECT_EQ(synced.error().kind, ErrorKind::kIo);
+}
+
+TEST_F(DurableFile, FullDiskIsAnErrorWithACure) {
+  auto file = AppendFile::open("/dev/full");
+  ASSERT_TRUE(file) << file.error().text();
+  auto written = file->append("x");
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().kind, ErrorKind::kIo);
+  EXPECT_NE(written.error().message.find("/dev/full"), std::string::npos);
+  EXPECT_FALSE(written.error().cure.empty());
+}
+
+TEST_F(DurableFile, IsReplacedWhole) {
+  ASSERT_TRUE(replace_file(path("a"), "old"));
+  ASSERT_TRUE(replace_file(path("a"), "new content"));
+  EXPECT_EQ(**read_whole_file(path("a")), "new content");
+  EXPECT_FALSE(std::filesystem::exists(path("a.tmp")));
+}
+
+TEST_F(DurableFile, ThatDoesNotExistIsNoError) {
+  auto text = read_whole_file(path("absent"));
+  ASSERT_TRUE(text);
+  EXPECT_FALSE(*text);
+}
+
+}  // namespace
+}  // namespace millrace

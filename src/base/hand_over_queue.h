@@ -1,0 +1,71 @@
+// Hands items from one thread to another, in order. Unbounded by itself: what may pile up is
+// bounded in bytes by the MemoryBudget that the items are charged to, and by who pushes.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace millrace {
+
+template <class T>
+class HandOverQueue {
+ public:
+  void push(T item) {
+    {
+      const std::lock_guard lock(mutex_);
+      items_.push_back(std::move(item));
+    }
+    changed_.notify_one();
+  }
+
+  // Waits for an item until the deadline; nullopt when none came, or wake() was called.
+  std::optional<T> pop(SteadyTime deadline) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, deadline, [&] { return !items_.empty() || woken_; });
+    woken_ = false;
+    if (items_.empty()) return std::nullopt;
+    std::optional<T> item(std::move(items_.front()));
+    items_.pop_front();
+    return item;
+  }
+
+  // Waits until the deadline or wake(), whatever arrives.
+  void sleep_until(SteadyTime deadline) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, deadline, [&] { return woken_; });
+    woken_ = false;
+  }
+
+  // Ends one wait of pop() or sleep_until() early.
+  void wake() {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    changed_.notify_one();
+  }
+
+  size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return items_.size();
+  }
+
+  void clear() {
+    std::deque<T> dropped;
+    const std::lock_guard lock(mutex_);
+    dropped.swap(items_);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<T> items_;
+  bool woken_ = false;
+};
+
+}  // namespace millrace

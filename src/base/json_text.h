@@ -1,0 +1,18 @@
+// Bytes as JSON text: strings and base64. Records' keys and values have their own encoder
+// (convert/json).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+// Appends text with quotes and escapes; control characters as \u00xx. Bytes above 0x7f pass as they
+// are.
+void append_json_string(std::string& out, std::string_view text);
+std::string json_quoted(std::string_view text);
+
+// RFC 4648 with padding, without quotes.
+void append_base64(std::string& out, std::string_view bytes);
+
+}  // namespace millrace

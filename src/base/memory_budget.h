@@ -1,0 +1,30 @@
+// The bytes that batches may hold together (memory.max). Any thread.
+// A charge is never refused: one message can be larger than what is left. Whoever reads more input
+// asks over() first, and waits while it says yes.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+namespace millrace {
+
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(size_t max_bytes) : max_(max_bytes) {}
+
+  void charge(size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
+
+  void release(size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+  size_t used() const { return used_.load(std::memory_order_relaxed); }
+
+  size_t max() const { return max_; }
+
+  bool over() const { return used() >= max_; }
+
+ private:
+  const size_t max_;
+  std::atomic<size_t> used_{0};
+};
+
+}  // namespace millrace

@@ -1,0 +1,63 @@
+// Where a change stands in a source, and what a branch has made durable.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+// A byte position in PostgreSQL's write-ahead log; 0 = none ("0/0" is never valid).
+using Lsn = uint64_t;
+
+// "16/B374D848", PostgreSQL's own form, and back (nullopt when it is not one).
+std::string format_lsn(Lsn lsn);
+std::optional<Lsn> parse_lsn(std::string_view text);
+
+// Order of changes within the slot's stream. `ordinal` counts, from 1, every row, truncate and
+// message that the server sends in the transaction, before any filter of ours (I2). {0, 0} is
+// before all.
+struct Position {
+  Lsn commit_lsn = 0;    // LSN of the transaction's commit record (pgoutput Begin: final_lsn)
+  uint64_t ordinal = 0;  // UINT64_MAX: all of the transaction, and whatever commits before it
+
+  auto operator<=>(const Position&) const = default;
+};
+
+enum class SnapshotPhase : uint8_t { kNone, kRunning, kCompleted };
+
+// Where a stream stands: what is stored, by a sink with its data or by a store, and given back at
+// the next start. Made of what Debezium's offset is made of, and our ordinal (DESIGN: I2).
+struct Offset {
+  Position position;
+  Lsn lsn = 0;       // of the last event (XLogData start)
+  Lsn lsn_proc = 0;  // last completely processed event LSN: Debezium's start position
+  Lsn lsn_commit =
+      0;  // end LSN of the last transaction that is complete at `position`: may be confirmed
+  uint32_t xid = 0;
+  int64_t commit_us = 0;  // Unix microseconds
+  std::string
+      message_type;  // Debezium's messageType: BEGIN INSERT UPDATE DELETE COMMIT TRUNCATE MESSAGE
+  SnapshotPhase snapshot = SnapshotPhase::kNone;
+  bool last_snapshot_record = false;
+  // The server that the LSNs belong to (I10); 0 = unknown (Debezium wrote last).
+  uint64_t system_id = 0;
+  uint32_t timeline = 0;
+
+  bool operator==(const Offset&) const = default;
+};
+
+// One line of JSON with stable member names: how a sink stores an Offset with its data.
+std::string to_json(const Offset& offset);
+std::optional<Offset> offset_from_json(std::string_view json);
+
+// Streams: "slot" is the slot's own; others are snapshot chunks.
+inline constexpr std::string_view kSlotStream = "slot";
+inline constexpr std::string_view kSnapshotStream = "snapshot";
+
+using Progress = std::map<std::string, Offset, std::less<>>;
+
+}  // namespace millrace

@@ -1,0 +1,125 @@
+// A table's schema at one point of the stream. Immutable once published; shared by the batches
+// that use it. The stream's Relation message gives names, types, order and the replica identity;
+// the catalogue gives what that lacks: nullability, defaults, enum labels, the primary key (I9).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+// What we know how to read. Domains are resolved to their base type; an array has kArray and
+// `element`.
+enum class PgType : uint8_t {
+  kUnknown,  // any other type: text in, opaque
+  kBool,
+  kInt2,
+  kInt4,
+  kInt8,
+  kOid,
+  kFloat4,
+  kFloat8,
+  kNumeric,
+  kMoney,
+  kText,
+  kVarchar,
+  kBpchar,
+  kChar /* "char" */,
+  kName,
+  kCitext,
+  kBytea,
+  kUuid,
+  kJson,
+  kJsonb,
+  kXml,
+  kDate,
+  kTime,
+  kTimetz,
+  kTimestamp,
+  kTimestamptz,
+  kInterval,
+  kBit,
+  kVarbit,
+  kInet,
+  kCidr,
+  kMacaddr,
+  kMacaddr8,
+  kInt4range,
+  kInt8range,
+  kNumrange,
+  kTsrange,
+  kTstzrange,
+  kDaterange,
+  kEnum,
+  kLtree,
+  kTsvector,
+  kIsbn,
+  kHstore,
+  kPoint,
+  kGeometry,
+  kGeography,
+  kVector,
+  kHalfvec,
+  kSparsevec,
+  kArray,
+};
+
+struct ColumnType {
+  PgType type = PgType::kUnknown;
+  PgType element = PgType::kUnknown;  // of kArray
+  uint32_t oid = 0;                   // as the server names it, before domains are resolved
+  int32_t typmod = -1;                // pg_attribute.atttypmod (of the domain, where it is one)
+  std::string name;                   // pg_type.typname of the base type ("int4", "_text", "mood")
+  std::vector<std::string> labels;    // of kEnum (or of the element), in enumsortorder
+
+  bool operator==(const ColumnType&) const = default;
+
+  // length of char(n), varchar(n), bit(n), varbit(n); -1 when unbounded
+  int length() const;
+  // numeric(p, s): precision and scale, -1 when the type has none
+  int precision() const;
+  int scale() const;
+  // digits of fractional seconds of time and timestamp types: 0..6 (6 when not given)
+  int fraction_digits() const;
+};
+
+struct Column {
+  std::string name;
+  ColumnType type;
+  bool nullable = true;
+  bool captured = true;   // column.include/exclude.list: not in the row, though perhaps in the key
+  bool identity = false;  // part of the replica identity (pgoutput Relation flag)
+  int16_t attnum = 0;     // pg_attribute.attnum; 0 when unknown
+  // pg_get_expr(adbin, adrelid): "'x'::text", "now()"; nullopt when there is none
+  std::optional<std::string> default_expression;
+
+  bool operator==(const Column&) const = default;
+};
+
+enum class ReplicaIdentity : char { kDefault = 'd', kNothing = 'n', kFull = 'f', kIndex = 'i' };
+
+struct TableSchema {
+  uint32_t oid = 0;
+  std::string schema;
+  std::string name;
+  ReplicaIdentity identity = ReplicaIdentity::kDefault;
+  std::vector<Column> columns;
+  // Indices into columns, in the key's own order: primary key, else the first usable unique index,
+  // else message.key.columns; empty when the table has no key.
+  std::vector<uint16_t> key;
+  bool has_primary_key = false;  // else `key` comes from an index or a setting
+  // Differs between any two schemas of one process: a cheap key for caches.
+  uint64_t version = 0;
+
+  std::string full_name() const { return schema + "." + name; }
+};
+
+using SchemaPtr = std::shared_ptr<const TableSchema>;
+
+// The next value of TableSchema::version. Any thread.
+uint64_t next_schema_version();
+
+}  // namespace millrace
