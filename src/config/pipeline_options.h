@@ -1,0 +1,92 @@
+// Settings of a pipeline as a whole: at the root of a .toml file, beside the connector's keys in
+// .json and .properties.
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "config/field.h"
+
+namespace millrace {
+
+template <>
+struct EnumNames<log::Level> {
+  static constexpr std::pair<std::string_view, log::Level> values[] = {
+      {"debug", log::Level::kDebug},
+      {"info", log::Level::kInfo},
+      {"warn", log::Level::kWarn},
+      {"error", log::Level::kError}};
+};
+
+template <>
+struct EnumNames<log::Format> {
+  static constexpr std::pair<std::string_view, log::Format> values[] = {
+      {"logfmt", log::Format::kLogfmt}, {"json", log::Format::kJson}};
+};
+
+struct PipelineOptions {
+  std::string name;  // PipelineConfig::name has it with its default
+  Bytes memory_max{32 << 20};
+  std::string http_listen;
+  std::string state_folder = "./millrace-state";
+  log::Level log_level = log::Level::kInfo;
+  log::Format log_format = log::Format::kLogfmt;
+  int64_t shutdown_timeout_ms = 10000;
+  Bytes branch_lag_max{0};
+  Bytes dead_letter_max{1 << 30};
+  int64_t offset_flush_interval_ms = 1000;
+  int64_t retry_initial_ms = 300;
+  int64_t retry_max_ms = 10000;
+};
+
+// "" or "host:port" or ":port".
+std::string listen_address(std::string_view text);
+// A number of bytes that is enough to work with.
+std::string at_least_4_mib(std::string_view text);
+
+inline constexpr FieldSpec kPipelineFields[] = {
+    field<&PipelineOptions::name>(
+        "name",
+        {.doc = "Name of the pipeline: in logs, metrics, offsets and ids. Default: the name of "
+                "the file without its ending."}),
+    field<&PipelineOptions::memory_max>(
+        "memory.max",
+        {.doc = "Bytes that changes on their way may hold together: batches, queues, the "
+                "Kafka client's queue. At least 4MiB.",
+         .importance = Importance::kHigh,
+         .check = at_least_4_mib}),
+    field<&PipelineOptions::http_listen>(
+        "http.listen",
+        {.doc = "Address for /metrics, /health and /status, as 127.0.0.1:9187. Empty: none.",
+         .check = listen_address}),
+    field<&PipelineOptions::state_folder>(
+        "state.folder",
+        {.doc = "Where offsets, ledgers and dead letters lie when the sink cannot keep them."}),
+    field<&PipelineOptions::log_level>("log.level", {.doc = "What is logged on stderr."}),
+    field<&PipelineOptions::log_format>("log.format", {.doc = "How a log line is written."}),
+    field<&PipelineOptions::shutdown_timeout_ms>(
+        "shutdown.timeout.ms",
+        {.doc = "After SIGTERM the branches have this long to make durable what they hold.",
+         .check = at_least<0>}),
+    field<&PipelineOptions::branch_lag_max>(
+        "branch.lag.max.bytes",
+        {.doc = "How far the slot may be held back by a branch that is parked, in bytes of WAL; "
+                "then the "
+                "branch is given up. 0: no limit, the server keeps WAL for it."}),
+    field<&PipelineOptions::dead_letter_max>(
+        "dead.letter.max.bytes",
+        {.doc = "Size of a branch's dead-letter file at which the branch stops. 0: no limit."}),
+    field<&PipelineOptions::offset_flush_interval_ms>(
+        "offset.flush.interval.ms", {.doc = "How often progress is stored and confirmed to the "
+                                            "slot. Connect's worker has 60000; a "
+                                            "shorter one repeats less after a crash.",
+                                     .check = at_least<0>}),
+    field<&PipelineOptions::retry_initial_ms>(
+        "errors.retry.delay.initial.ms",
+        {.doc = "Wait before the first repetition of what failed; it doubles each time.",
+         .check = at_least<1>}),
+    field<&PipelineOptions::retry_max_ms>("errors.retry.delay.max.ms",
+                                          {.doc = "The longest such wait.", .check = at_least<1>}),
+};
+
+}  // namespace millrace
