@@ -1,0 +1,52 @@
+#include "source/postgres/catalogue_lookup.h"
+
+#include "source/postgres/catalogue.h"
+
+namespace millrace {
+
+Result<postgres::Connection> open_query_connection(const PostgresConfig& config) {
+  auto connection = postgres::Connection::open(connect_options(config));
+  if (!connection) return connection;
+  const std::string limit = "SET statement_timeout = " + std::to_string(config.query_timeout_ms);
+  if (auto set = connection->query(limit); !set) return Failure(set.error());
+  return connection;
+}
+
+// A lost connection shows at the next question; that one is asked again on a new one.
+template <class Ask>
+auto CatalogueLookup::ask(Ask ask) -> decltype(ask(std::declval<postgres::Connection&>())) {
+  if (connection_) {
+    auto answer = ask(*connection_);
+    if (answer || answer.error().kind != ErrorKind::kUnreachable) return answer;
+    connection_.reset();
+  }
+  auto connection = open_query_connection(config_);
+  if (!connection) return Failure(connection.error());
+  connection_ = std::move(*connection);
+  return ask(*connection_);
+}
+
+bool CatalogueLookup::captures_table(std::string_view schema, std::string_view table) const {
+  return filter_.captures_table(schema, table);
+}
+
+bool CatalogueLookup::captures_column(std::string_view schema, std::string_view table,
+                                      std::string_view column) const {
+  return filter_.captures_column(schema, table, column);
+}
+
+Result<std::optional<TableSchema>> CatalogueLookup::table(uint32_t oid) {
+  return ask([&](postgres::Connection& c) { return table_by_oid(c, filter_, config_, oid); });
+}
+
+Result<ColumnType> CatalogueLookup::type(uint32_t oid, int32_t typmod) {
+  return ask([&](postgres::Connection& c) { return type_by_oid(c, oid, typmod); });
+}
+
+Result<void> CatalogueLookup::run(std::string_view sql) {
+  auto rows = ask([&](postgres::Connection& c) { return c.query(sql); });
+  if (!rows) return Failure(rows.error());
+  return {};
+}
+
+}  // namespace millrace

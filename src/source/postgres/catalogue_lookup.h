@@ -1,0 +1,43 @@
+// The catalogue as the relation cache asks it, on a connection of its own that is opened when first
+// needed and opened again when it was lost.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "source/postgres/postgres_config.h"
+#include "source/postgres/relation_cache.h"
+#include "source/postgres/table_filter.h"
+#include "wire/postgres/connection.h"
+
+namespace millrace {
+
+// A connection for queries, with database.query.timeout.ms.
+Result<postgres::Connection> open_query_connection(const PostgresConfig& config);
+
+class CatalogueLookup final : public TableLookup {
+ public:
+  // Both outlive it.
+  CatalogueLookup(const PostgresConfig& config, const TableFilter& filter)
+      : config_(config), filter_(filter) {}
+
+  bool captures_table(std::string_view schema, std::string_view table) const override;
+  bool captures_column(std::string_view schema, std::string_view table,
+                       std::string_view column) const override;
+  Result<std::optional<TableSchema>> table(uint32_t oid) override;
+  Result<ColumnType> type(uint32_t oid, int32_t typmod) override;
+
+  Result<void> run(std::string_view sql);
+
+  void disconnect() { connection_.reset(); }
+
+ private:
+  template <class Ask>
+  auto ask(Ask ask) -> decltype(ask(std::declval<postgres::Connection&>()));
+
+  const PostgresConfig& config_;
+  const TableFilter& filter_;
+  std::optional<postgres::Connection> connection_;
+};
+
+}  // namespace millrace

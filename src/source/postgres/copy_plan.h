@@ -1,0 +1,27 @@
+// What a snapshot copies of a table: its captured columns and those of its key, or what
+// snapshot.select.statement.overrides says instead.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "event/schema.h"
+#include "source/postgres/postgres_config.h"
+#include "wire/postgres/connection.h"
+
+namespace millrace {
+
+struct CopyPlan {
+  static constexpr int kSkip = -1;
+
+  std::string statement;     // COPY (…) TO STDOUT
+  std::vector<int> columns;  // for each field of its rows the index of the column, or kSkip
+};
+
+// Asks the server for the names of an override's columns: kConfig where the table has no such
+// column.
+Result<CopyPlan> plan_copy(postgres::Connection& connection, const TableSchema& table,
+                           const PostgresConfig& config);
+
+}  // namespace millrace

@@ -1,0 +1,98 @@
+#include "source/postgres/postgres_config.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view kOverrides = "snapshot.select.statement.overrides";
+
+class Checker {
+ public:
+  Checker(Problems& problems, std::string_view prefix) : problems_(problems), prefix_(prefix) {}
+
+  void error(std::string_view key, std::string message, std::string cure) {
+    add(Problem::Severity::kError, key, std::move(message), std::move(cure));
+  }
+
+  void warning(std::string_view key, std::string message, std::string cure) {
+    add(Problem::Severity::kWarning, key, std::move(message), std::move(cure));
+  }
+
+  void one_of(std::string_view kind, const std::vector<std::string>& include,
+              const std::vector<std::string>& exclude) {
+    if (include.empty() || exclude.empty()) return;
+    const std::string name(kind);
+    error(name + ".exclude.list", "stands beside " + name + ".include.list", "keep one of the two");
+  }
+
+ private:
+  void add(Problem::Severity severity, std::string_view key, std::string message,
+           std::string cure) {
+    problems_.push_back({severity, std::string(prefix_) + std::string(key), "", std::move(message),
+                         std::move(cure)});
+  }
+
+  Problems& problems_;
+  std::string_view prefix_;
+};
+
+void read_overrides(const Settings& settings, PostgresConfig& config) {
+  for (const std::string& table : config.select_override_tables) {
+    const Setting* statement = settings.find(std::string(kOverrides) + "." + table);
+    if (statement != nullptr) config.select_overrides[table] = statement->value;
+  }
+}
+
+}  // namespace
+
+PostgresConfig parse_postgres_config(const Settings& settings, Problems& problems,
+                                     std::string_view key_prefix) {
+  auto config = parse_fields<PostgresConfig>(postgres_fields(), settings, problems, key_prefix);
+  read_overrides(settings, config);
+  validate(config, problems, key_prefix);
+  return config;
+}
+
+void validate(const PostgresConfig& config, Problems& problems, std::string_view key_prefix) {
+  Checker check(problems, key_prefix);
+  check.one_of("schema", config.schema_include, config.schema_exclude);
+  check.one_of("table", config.table_include, config.table_exclude);
+  check.one_of("column", config.column_include, config.column_exclude);
+  check.one_of("message.prefix", config.message_prefix_include, config.message_prefix_exclude);
+  for (const std::string& table : config.select_override_tables) {
+    if (config.select_overrides.contains(table)) continue;
+    check.error(kOverrides, "names the table " + table + " without a statement",
+                "set " + std::string(kOverrides) + "." + table + " to a SELECT");
+  }
+  if (!config.heartbeat_action_query.empty() && config.heartbeat_interval_ms == 0) {
+    check.warning("heartbeat.action.query", "is never run: heartbeat.interval.ms is 0",
+                  "set heartbeat.interval.ms");
+  }
+  if (config.sslkey.empty() != config.sslcert.empty()) {
+    check.error(config.sslkey.empty() ? "database.sslkey" : "database.sslcert",
+                "is missing: a client certificate needs its key", "set both or none");
+  }
+}
+
+postgres::ConnectOptions connect_options(const PostgresConfig& config,
+                                         std::string_view application) {
+  postgres::ConnectOptions out;
+  const auto add = [&](const char* keyword, std::string value) {
+    if (!value.empty()) out.keywords.emplace_back(keyword, std::move(value));
+  };
+  add("host", config.hostname);
+  add("port", std::to_string(config.port));
+  add("dbname", config.dbname);
+  add("user", config.user);
+  add("password", config.password.value);
+  add("sslmode", get_value(config.sslmode));
+  add("sslcert", config.sslcert);
+  add("sslkey", config.sslkey);
+  add("sslpassword", config.sslpassword.value);
+  add("sslrootcert", config.sslrootcert);
+  add("keepalives", config.tcp_keep_alive ? "1" : "0");
+  add("application_name", std::string(application));
+  return out;
+}
+
+}  // namespace millrace

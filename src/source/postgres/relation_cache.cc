@@ -1,0 +1,125 @@
+#include "source/postgres/relation_cache.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+namespace {
+
+using pgoutput::Relation;
+using pgoutput::RelationColumn;
+
+// What the catalogue has not: everything that can be said of a column by the Relation alone.
+Result<Column> column_of(const RelationColumn& from, const Relation& relation,
+                         TableLookup& lookup) {
+  Column column;
+  column.name = from.name;
+  column.identity = from.identity;
+  column.captured = lookup.captures_column(relation.schema, relation.name, from.name);
+  auto type = lookup.type(from.type, from.typmod);
+  if (type) {
+    column.type = std::move(*type);
+  } else if (type.error().kind == ErrorKind::kNotFound) {
+    column.type.oid = from.type;  // dropped since: its text is passed on as it is
+    column.type.typmod = from.typmod;
+  } else {
+    return Failure(type.error());
+  }
+  return column;
+}
+
+const Column* find_column(const TableSchema& table, std::string_view name) {
+  const auto at = std::ranges::find(table.columns, name, &Column::name);
+  return at == table.columns.end() ? nullptr : &*at;
+}
+
+Result<Column> merged_column(const RelationColumn& from, const Relation& relation,
+                             const TableSchema* known, TableLookup& lookup) {
+  const Column* found = known == nullptr ? nullptr : find_column(*known, from.name);
+  if (found == nullptr) return column_of(from, relation, lookup);
+  Column column = *found;
+  column.identity = from.identity;
+  // A domain's own modifier is not in the Relation, so a difference is not always a change: the
+  // type is asked.
+  if (found->type.oid != from.type || found->type.typmod != from.typmod) {
+    auto typed = column_of(from, relation, lookup);
+    if (!typed) return typed;
+    column.type = std::move(typed->type);
+  }
+  return column;
+}
+
+// The catalogue's key by names; nullopt when a column of it is not in the stream's shape.
+std::optional<std::vector<uint16_t>> key_by_name(const TableSchema& known,
+                                                 const std::vector<Column>& columns) {
+  std::vector<uint16_t> key;
+  for (const uint16_t index : known.key) {
+    const auto at = std::ranges::find(columns, known.columns[index].name, &Column::name);
+    if (at == columns.end()) return std::nullopt;
+    key.push_back(static_cast<uint16_t>(at - columns.begin()));
+  }
+  return key;
+}
+
+void set_key(const TableSchema* known, TableSchema& table) {
+  if (known != nullptr) {
+    if (auto key = key_by_name(*known, table.columns)) {
+      table.key = std::move(*key);
+      table.has_primary_key = known->has_primary_key;
+      return;
+    }
+  }
+  if (table.identity == ReplicaIdentity::kFull) return;  // flags every column
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].identity) table.key.push_back(static_cast<uint16_t>(i));
+  }
+  table.has_primary_key = table.identity == ReplicaIdentity::kDefault && !table.key.empty();
+}
+
+bool same_shape(const TableSchema& a, const TableSchema& b) {
+  return a.schema == b.schema && a.name == b.name && a.identity == b.identity &&
+         a.columns == b.columns && a.key == b.key && a.has_primary_key == b.has_primary_key;
+}
+
+}  // namespace
+
+Result<void> RelationCache::update(const Relation& relation, Lsn at) {
+  std::unique_ptr<StreamTable>& entry = tables_[relation.oid];
+  if (!lookup_.captures_table(relation.schema, relation.name)) {
+    entry = nullptr;
+    return {};
+  }
+  const auto failed = [&](const Error& error) {
+    return Failure(error.in("reading the catalogue for " + std::string(relation.schema) + "." +
+                            std::string(relation.name) + " at " + format_lsn(at)));
+  };
+  auto known = lookup_.table(relation.oid);
+  if (!known) return failed(known.error());
+  const TableSchema* catalogue = *known ? &**known : nullptr;
+  auto table = std::make_shared<TableSchema>();
+  table->oid = relation.oid;
+  table->schema = relation.schema;
+  table->name = relation.name;
+  table->identity = relation.identity;
+  for (const RelationColumn& from : relation.columns) {
+    auto column = merged_column(from, relation, catalogue, lookup_);
+    if (!column) return failed(column.error());
+    table->columns.push_back(std::move(*column));
+  }
+  set_key(catalogue, *table);
+  if (entry != nullptr && same_shape(*entry->schema, *table)) return {};
+  table->version = next_schema_version();
+  entry = std::make_unique<StreamTable>(std::move(table));
+  return {};
+}
+
+Result<StreamTable*> RelationCache::find(uint32_t oid, Lsn at) {
+  const auto found = tables_.find(oid);
+  if (found == tables_.end()) {
+    return fail(ErrorKind::kProtocol, "a row at " + format_lsn(at) + " of a relation (oid " +
+                                          std::to_string(oid) + ") that was not announced");
+  }
+  return found->second.get();
+}
+
+}  // namespace millrace

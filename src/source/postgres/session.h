@@ -1,0 +1,41 @@
+// All that stands before the first row: server checks, publication, slot, and the plan of what is
+// snapshotted and where the stream starts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "source/postgres/start_plan.h"
+#include "source/postgres/table_filter.h"
+
+namespace millrace {
+
+struct Session {
+  SystemIdentity server;
+  uint64_t snapshot_audience = 0;
+  bool streams = true;
+  Offset from;              // where the stream starts
+  std::vector<Lsn> floors;  // of each branch: it has all that commits before
+  Millis status_interval{0};
+  // For START_REPLICATION. Must stay silent until the snapshot is imported, where it made the slot.
+  std::optional<postgres::Connection> replication;
+
+  // With snapshot_audience != 0:
+  std::vector<SchemaPtr> tables;
+  Offset snapshot_at;
+  std::string snapshot_name;
+  std::optional<postgres::Connection>
+      snapshot_keeper;  // a temporary slot's; closed when it is imported
+};
+
+// Makes what is missing: publication before slot, for a slot decodes with the catalogue as of its
+// own start.
+Result<Session> open_session(const PostgresConfig& config, const TableFilter& filter,
+                             std::span<const BranchProgress> branches, bool has_snapshotted);
+
+}  // namespace millrace

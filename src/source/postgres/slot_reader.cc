@@ -1,0 +1,154 @@
+#include "source/postgres/slot_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/byte_reader.h"
+
+namespace millrace {
+
+namespace {
+
+// How long a batch with changes waits for more, and how old it may become.
+constexpr std::chrono::microseconds kPause{300};
+constexpr Millis kOldestBatch{10};
+// A server that asks for our position may be shutting down and waiting for us.
+constexpr Millis kAskedPause{1000};
+constexpr unsigned kLookAtClock = 16;  // messages
+
+// The point of the log from which a batch can be of another audience; nullopt: the message goes on
+// with what stands before it. A begin, or a message outside transactions.
+std::optional<Lsn> starts_at(const StreamMessage& message) {
+  ByteReader in(message.payload);
+  const uint8_t kind = in.u8();
+  if (kind == 'B') return in.u64();
+  if (kind == 'M' && in.u8() == 0) return message.lsn - 1;
+  return std::nullopt;
+}
+
+}  // namespace
+
+SlotReader::SlotReader(ReplicationStream stream, ChangeDecoder decoder, SlotReaderOptions options)
+    : stream_(std::move(stream)),
+      decoder_(std::move(decoder)),
+      options_(std::move(options)),
+      published_(decoder_.offset().position),
+      published_at_(steady_now()),
+      heartbeat_due_(published_at_ + options_.heartbeat_interval) {}
+
+Result<std::shared_ptr<Batch>> SlotReader::next(SteadyTime deadline) {
+  auto batch = std::make_shared<Batch>(options_.budget);
+  decoder_.start_batch();
+  const size_t before = decoder_.bytes();
+  batch->audience = audience_;
+  for (unsigned count = 0;; ++count) {
+    Result<std::optional<StreamMessage>> message = held_;
+    if (!std::exchange(holds_, false)) message = stream_.read(read_until(*batch, deadline));
+    if (!message) return Failure(message.error());
+    const bool filled = !batch->changes.empty() && !decoder_.undecided();
+    if (*message) {
+      auto taken = take(**message, *batch);
+      if (!taken) return Failure(taken.error());
+      if (!*taken) return seal(std::move(batch));
+      if (!batch->changes.empty() && !filled) oldest_until_ = steady_now() + kOldestBatch;
+      if (decoder_.bytes() - before < options_.batch_bytes && count % kLookAtClock != 0) continue;
+    }
+    const SteadyTime now = steady_now();
+    if (!batch->changes.empty()) {
+      const bool full = decoder_.bytes() - before >= options_.batch_bytes;
+      if (decoder_.undecided() || (*message && !full && now < oldest_until_)) continue;
+      return seal(std::move(batch));
+    }
+    if (is_heartbeat_due(now)) beat(*batch);
+    if (!batch->changes.empty() || is_idle_due(now)) return seal(std::move(batch));
+    if (now >= deadline) return nullptr;
+  }
+}
+
+// False: the message needs a batch of another audience; it is held for the next poll.
+Result<bool> SlotReader::take(const StreamMessage& message, Batch& batch) {
+  if (message.keepalive) {
+    if (options_.moves_when_idle) decoder_.advance(message.lsn);
+    asked_ = asked_ || message.reply_asked;
+    return true;
+  }
+  if (const auto start = starts_at(message)) {
+    audience_ = audience_at(*start);
+    if (audience_ != batch.audience && !batch.changes.empty()) {
+      held_ = message;
+      held_.payload = held_payload_ = message.payload;
+      holds_ = true;
+      return false;
+    }
+    batch.audience = audience_;
+  }
+  if (auto decoded = decoder_.decode(message, batch); !decoded) return Failure(decoded.error());
+  return true;
+}
+
+// A batch with changes waits a moment for more; an empty one until something is due.
+SteadyTime SlotReader::read_until(const Batch& batch, SteadyTime deadline) const {
+  const SteadyTime now = steady_now();
+  if (!batch.changes.empty()) {
+    const SteadyTime more = decoder_.in_transaction() ? oldest_until_ : now + kPause;
+    return decoder_.undecided() ? now + kOldestBatch : std::min(more, oldest_until_);
+  }
+  SteadyTime until = deadline;
+  if (decoder_.in_transaction()) return until;
+  if (options_.heartbeat_interval > Millis(0)) until = std::min(until, heartbeat_due_);
+  if (options_.moves_when_idle && decoder_.offset().position > published_) {
+    until = std::min(until, idle_due());
+  }
+  return until;
+}
+
+bool SlotReader::is_idle_due(SteadyTime now) const {
+  if (!options_.moves_when_idle || decoder_.in_transaction()) return false;
+  if (decoder_.offset().position <= published_) return false;
+  return now >= idle_due();
+}
+
+SteadyTime SlotReader::idle_due() const {
+  return published_at_ + (asked_ ? kAskedPause : options_.idle_interval);
+}
+
+bool SlotReader::is_heartbeat_due(SteadyTime now) const {
+  return options_.heartbeat_interval > Millis(0) && !decoder_.in_transaction() &&
+         now >= heartbeat_due_;
+}
+
+void SlotReader::beat(Batch& batch) {
+  heartbeat_due_ = steady_now() + options_.heartbeat_interval;
+  const Offset offset = decoder_.offset();
+  Change change;
+  change.op = Op::kHeartbeat;
+  change.xid = offset.xid;
+  change.position = offset.position;
+  change.lsn = offset.lsn;
+  change.last_commit_lsn = decoder_.last_commit();
+  change.commit_us = offset.commit_us;
+  batch.changes.push_back(change);
+  batch.audience = ~uint64_t{0};
+  if (options_.on_heartbeat) options_.on_heartbeat();
+}
+
+std::shared_ptr<Batch> SlotReader::seal(std::shared_ptr<Batch> batch) {
+  batch->offset = decoder_.offset();
+  batch->offset.system_id = options_.server.system_id;
+  batch->offset.timeline = options_.server.timeline;
+  if (batch->changes.empty()) batch->audience = ~uint64_t{0};
+  published_ = batch->offset.position;
+  published_at_ = steady_now();
+  asked_ = false;
+  return batch;
+}
+
+uint64_t SlotReader::audience_at(Lsn commit_lsn) const {
+  uint64_t out = ~uint64_t{0};
+  for (size_t i = 0; i < options_.floors.size(); ++i) {
+    if (commit_lsn < options_.floors[i]) out &= ~(uint64_t{1} << i);
+  }
+  return out;
+}
+
+}  // namespace millrace

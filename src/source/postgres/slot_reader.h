@@ -1,0 +1,79 @@
+// A slot's stream, cut into batches.
+//
+// A batch closes when it is full, when nothing more has come for a moment (a little longer within a
+// transaction), or after a few milliseconds. A large transaction spans many batches. A transaction
+// that some branches have had whole is in a batch whose audience leaves them out; of the one
+// transaction that a branch has had in part, it drops by position.
+//
+// When nothing is in flight and the position moved (keepalives, transactions without captured
+// rows), it gives a batch without changes: at most one in idle_interval, or after a second where
+// the server asks. A heartbeat has the position of what came before it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/memory_budget.h"
+#include "base/result.h"
+#include "event/batch.h"
+#include "source/postgres/change_decoder.h"
+#include "source/postgres/replication_stream.h"
+
+namespace millrace {
+
+struct SlotReaderOptions {
+  MemoryBudget* budget = nullptr;
+  size_t batch_bytes = 256 * 1024;
+  bool moves_when_idle = true;
+  Millis idle_interval{10000};
+  Millis heartbeat_interval{0};  // 0: none
+  std::function<void()> on_heartbeat;
+  SystemIdentity server;    // for the batches' offsets
+  std::vector<Lsn> floors;  // of each branch: it has all that commits before
+};
+
+class SlotReader {
+ public:
+  SlotReader(ReplicationStream stream, ChangeDecoder decoder, SlotReaderOptions options);
+
+  // The next batch, or null when none came before the deadline. After an error the reader is of no
+  // more use.
+  Result<std::shared_ptr<Batch>> next(SteadyTime deadline);
+
+  Result<void> confirm(Lsn lsn) { return stream_.confirm(lsn); }
+
+  Result<void> close() { return stream_.close(); }
+
+  Lsn server_lsn() const { return stream_.server_lsn(); }
+
+  Lsn confirmed() const { return stream_.confirmed(); }
+
+ private:
+  Result<bool> take(const StreamMessage& message, Batch& batch);
+  SteadyTime read_until(const Batch& batch, SteadyTime deadline) const;
+  bool is_idle_due(SteadyTime now) const;
+  SteadyTime idle_due() const;
+  bool is_heartbeat_due(SteadyTime now) const;
+  void beat(Batch& batch);
+  std::shared_ptr<Batch> seal(std::shared_ptr<Batch> batch);
+  uint64_t audience_at(Lsn commit_lsn) const;
+
+  ReplicationStream stream_;
+  ChangeDecoder decoder_;
+  const SlotReaderOptions options_;
+  uint64_t audience_ = ~uint64_t{0};  // of the transaction that is being read
+  StreamMessage held_;                // a message that needs a new batch; payload: held_payload_
+  std::string held_payload_;
+  bool holds_ = false;
+  Position published_;
+  SteadyTime published_at_;
+  SteadyTime oldest_until_;  // when the batch that is being filled becomes too old
+  SteadyTime heartbeat_due_;
+  bool asked_ = false;
+};
+
+}  // namespace millrace

@@ -1,0 +1,254 @@
+#include "source/postgres/snapshot.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "source/postgres/copy_text.h"
+#include "source/postgres/rewritten.h"
+#include "source/postgres/row_values.h"
+#include "source/postgres/table_filter.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view kServerLsn =
+    "select case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn() "
+    "else pg_catalog.pg_current_wal_lsn() end, pg_catalog.pg_is_in_recovery()";
+
+// The first xid that the snapshot does not have: what Debezium's txid_current() would give, but
+// without taking one, which other slots' creation would wait for.
+constexpr std::string_view kSnapshotInstant =
+    "select pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()), "
+    "round(extract(epoch from current_timestamp) * 1000000)::bigint";
+
+// A standby knows no SERIALIZABLE; for one reader REPEATABLE READ is as good.
+std::string begin_statement(const PostgresConfig& config, bool imports, bool is_standby) {
+  const bool no_serializable =
+      is_standby && config.snapshot_isolation == SnapshotIsolation::kSerializable;
+  if (imports || no_serializable) return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+  switch (config.snapshot_isolation) {
+    case SnapshotIsolation::kSerializable:
+      return "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE";
+    case SnapshotIsolation::kRepeatableRead:
+      return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    case SnapshotIsolation::kReadCommitted:
+      return "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+    case SnapshotIsolation::kReadUncommitted:
+      return "BEGIN ISOLATION LEVEL READ UNCOMMITTED READ ONLY";
+  }
+  return "BEGIN";
+}
+
+Error explain(Error error, const std::string& table, const std::string& state, bool is_ours) {
+  if (state == "42501" && error.message.find("row-level security") != std::string::npos) {
+    error.cure = "the role would not see all rows: ALTER ROLE … BYPASSRLS, or leave the table out";
+  } else if (state == "42501") {
+    error.cure = "GRANT SELECT ON " + table + " TO the role, and USAGE on its schema";
+  } else if (is_ours && (state == "42703" || state == "42P01")) {
+    error.kind =
+        ErrorKind::kBusy;  // dropped or altered since its columns were read: they are read anew
+  }
+  return error.in("snapshot of " + table);
+}
+
+}  // namespace
+
+SnapshotReader::SnapshotReader(SnapshotRequest request, const PostgresConfig& config,
+                               postgres::Connection connection)
+    : request_(std::move(request)),
+      config_(config),
+      connection_(std::move(connection)),
+      at_(request_.at) {}
+
+Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(SnapshotRequest request,
+                                                             const PostgresConfig& config) {
+  auto filter = TableFilter::make(config);
+  if (!filter) return Failure(filter.error());
+  std::erase_if(request.tables, [&](const SchemaPtr& table) {
+    return !filter->snapshots_table(table->schema, table->name);
+  });
+  std::ranges::sort(request.tables, [](const SchemaPtr& a, const SchemaPtr& b) {
+    return std::tie(a->schema, a->name) < std::tie(b->schema, b->name);
+  });
+  auto connection = postgres::Connection::open(request.connect);
+  if (!connection) return Failure(connection.error());
+  std::unique_ptr<SnapshotReader> reader(
+      new SnapshotReader(std::move(request), config, std::move(*connection)));
+  if (auto begun = reader->begin(); !begun) return Failure(begun.error().in("snapshot"));
+  return reader;
+}
+
+Result<void> SnapshotReader::begin() {
+  // Before the transaction's snapshot: rather a row twice than not at all.
+  auto server = connection_.query(kServerLsn);
+  if (!server) return Failure(server.error());
+  if (at_.lsn == 0) at_.lsn = lsn_of(*server, 0, 0);
+  const bool imports = !request_.snapshot_name.empty();
+  std::string sql = begin_statement(config_, imports, is_true(*server, 0, 1));
+  if (imports) {
+    sql += "; SET TRANSACTION SNAPSHOT " + connection_.quote_literal(request_.snapshot_name);
+  }
+  // Policies would hide rows that the stream shows: rather an error.
+  sql += "; SET LOCAL row_security = off; SET LOCAL lock_timeout = " +
+         std::to_string(config_.snapshot_lock_timeout_ms);
+  if (auto begun = connection_.query(sql); !begun) {
+    Error error = begun.error();
+    // Whoever exported the snapshot is gone: a new slot gives a new one.
+    if (imports) error.kind = ErrorKind::kUnreachable;
+    return Failure(std::move(error));
+  }
+  auto instant = connection_.query(kSnapshotInstant);
+  if (!instant) return Failure(instant.error());
+  at_.position = {at_.lsn, 0};
+  at_.xid = static_cast<uint32_t>(number<uint64_t>(instant->text(0, 0)));
+  at_.commit_us = number<int64_t>(instant->text(0, 1));
+  at_.snapshot = SnapshotPhase::kRunning;
+  at_.last_snapshot_record = false;
+  return config_.snapshot_locking == SnapshotLocking::kShared ? lock_tables() : Result<void>{};
+}
+
+Result<void> SnapshotReader::lock_tables() {
+  std::string names;
+  for (const SchemaPtr& table : request_.tables) {
+    if (!names.empty()) names += ", ";
+    names += quoted_name(connection_, table->schema, table->name);
+  }
+  if (names.empty()) return {};
+  auto locked = connection_.query("LOCK TABLE " + names + " IN ACCESS SHARE MODE");
+  if (!locked) return Failure(locked.error().in("locking the tables"));
+  return {};
+}
+
+std::string SnapshotReader::table() const {
+  return table_ ? table_->full_name() : "";
+}
+
+Result<std::shared_ptr<Batch>> SnapshotReader::next(SteadyTime deadline) {
+  while (true) {
+    if (!table_) {
+      if (next_table_ == request_.tables.size()) return finish();
+      if (auto begun = begin_table(); !begun) return Failure(begun.error());
+    }
+    std::string_view row;
+    auto step = connection_.copy_next(deadline, row);
+    if (!step) return Failure(explained(step.error(), *table_));
+    if (*step == postgres::Connection::CopyStep::kNothing) return nullptr;
+    if (*step == postgres::Connection::CopyStep::kEnd) {
+      end_table();
+      continue;
+    }
+    auto full = add_row(row);
+    if (!full || *full) return full;
+  }
+}
+
+Error SnapshotReader::explained(Error error, const TableSchema& table) const {
+  const bool is_ours = !config_.select_overrides.contains(table.full_name());
+  return explain(std::move(error), table.full_name(), connection_.sqlstate(), is_ours);
+}
+
+Result<void> SnapshotReader::begin_table() {
+  const SchemaPtr& table = request_.tables[next_table_];
+  auto planned = plan_copy(connection_, *table, config_);
+  if (planned) {
+    plan_ = std::move(*planned);
+    auto begun = connection_.copy_send(plan_.statement);
+    if (!begun) planned = Failure(begun.error());
+  }
+  if (!planned) {
+    return Failure(explained(planned.error(), *table));
+  }
+  table_ = table;
+  rows_in_table_ = 0;
+  ++next_table_;
+  return {};
+}
+
+Result<std::shared_ptr<Batch>> SnapshotReader::add_row(std::string_view row) {
+  std::shared_ptr<Batch> full;
+  if (batch_ && batch_bytes_ >= request_.batch_bytes) full = std::move(batch_);
+  if (!batch_) {
+    batch_ = std::make_shared<Batch>(request_.budget);
+    batch_bytes_ = 0;
+  }
+  auto after = read_row(row, *batch_);
+  if (!after) return Failure(after.error());
+  if (full) full = seal(std::move(full), SnapshotPhase::kRunning);
+  if (batch_->schemas.empty() || batch_->schemas.back() != table_) {
+    batch_->schemas.push_back(table_);
+  }
+  ++rows_;
+  ++rows_in_table_;
+  Change change;
+  change.op = Op::kRead;
+  change.snapshot = SnapshotMarker::kTrue;
+  if (rows_in_table_ == 1) {
+    change.snapshot = next_table_ == 1 ? SnapshotMarker::kFirst : SnapshotMarker::kFirstInTable;
+  }
+  change.xid = at_.xid;
+  change.table = table_.get();
+  change.after = *after;
+  change.position = {at_.lsn, rows_};
+  change.lsn = at_.lsn;
+  change.commit_us = at_.commit_us;
+  batch_->changes.push_back(change);
+  batch_bytes_ += row.size() + table_->columns.size() * sizeof(Datum) + sizeof(Change);
+  return full;
+}
+
+Result<Tuple> SnapshotReader::read_row(std::string_view row, Batch& batch) const {
+  const size_t count = table_->columns.size();
+  Datum* values = batch.arena.allocate_array<Datum>(count);
+  std::fill_n(values, count, Datum{nullptr, 0, DatumKind::kAbsent});
+  CopyTextReader reader(row, batch.arena);
+  for (const int column : plan_.columns) {
+    const Datum value = reader.field();
+    if (column != CopyPlan::kSkip) values[column] = value;
+  }
+  const bool whole = plan_.columns.empty() ? reader.ok() : reader.complete();
+  if (!whole) {
+    return fail(ErrorKind::kProtocol, "row " + std::to_string(rows_in_table_ + 1) + " of " +
+                                          table_->full_name() + " is not what COPY was asked for");
+  }
+  return Tuple{values, static_cast<uint16_t>(count), TupleKind::kFull};
+}
+
+void SnapshotReader::end_table() {
+  if (rows_in_table_ > 0) {
+    SnapshotMarker& last = batch_->changes.back().snapshot;
+    if (last != SnapshotMarker::kFirst) last = SnapshotMarker::kLastInTable;
+  }
+  log::info("table read", {{"table", table_->full_name()},
+                           {"rows", rows_in_table_},
+                           {"number", next_table_},
+                           {"of", request_.tables.size()}});
+  table_.reset();
+}
+
+Result<std::shared_ptr<Batch>> SnapshotReader::finish() {
+  auto whole = check_rewritten(connection_, request_.connect, request_.tables);
+  if (!whole) return Failure(whole.error().in("end of the snapshot"));
+  if (auto ended = connection_.query("COMMIT"); !ended) {
+    return Failure(ended.error().in("end of the snapshot"));
+  }
+  if (!batch_) batch_ = std::make_shared<Batch>(request_.budget);
+  if (!batch_->changes.empty()) batch_->changes.back().snapshot = SnapshotMarker::kLast;
+  finished_ = true;
+  return seal(std::move(batch_), SnapshotPhase::kCompleted);
+}
+
+std::shared_ptr<Batch> SnapshotReader::seal(std::shared_ptr<Batch> batch, SnapshotPhase phase) {
+  batch->stream = kSnapshotStream;
+  batch->audience = request_.audience;
+  batch->snapshot_start = !any_sealed_;
+  any_sealed_ = true;
+  batch->offset = at_;
+  batch->offset.snapshot = phase;
+  batch->offset.last_snapshot_record = phase == SnapshotPhase::kCompleted;
+  batch->offset.position = {
+      at_.lsn, batch->changes.empty() ? rows_ : batch->changes.back().position.ordinal};
+  return batch;
+}
+
+}  // namespace millrace

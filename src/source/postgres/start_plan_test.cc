@@ -1,0 +1,283 @@
+#include "source/postgres/start_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millrace {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr uint64_t kSystem = 4711;
+
+Offset ours(Lsn lsn_commit) {
+  Offset out;
+  out.position = {lsn_commit - 8, UINT64_MAX};
+  out.lsn = out.lsn_proc = out.lsn_commit = lsn_commit;
+  out.system_id = kSystem;
+  out.timeline = 1;
+  return out;
+}
+
+Offset snapshot(Lsn lsn, SnapshotPhase phase) {
+  Offset out = ours(lsn);
+  out.position = {lsn, 3};
+  out.snapshot = phase;
+  return out;
+}
+
+BranchProgress branch(std::string name, Progress progress) {
+  return {std::move(name), progress};
+}
+
+BranchProgress fresh(std::string name) {
+  return {std::move(name), std::nullopt};
+}
+
+class StartPlanTest : public testing::Test {
+ protected:
+  StartPlanTest() {
+    config.slot_name = "s";
+    config.dbname = "db";
+    SlotState state;
+    state.name = "s";
+    state.plugin = "pgoutput";
+    state.database = "db";
+    state.confirmed_flush = 1000;
+    state.restart_lsn = 900;
+    slot = state;
+  }
+
+  Result<StartPlan> plan(std::vector<BranchProgress> of) {
+    branches = std::move(of);
+    StartFacts facts;
+    facts.slot = slot;
+    facts.server = {kSystem, timeline, 5000};
+    facts.timeline_history = history;
+    facts.branches = branches;
+    facts.has_snapshotted = has_snapshotted;
+    return plan_start(config, facts);
+  }
+
+  void expect_gap(const Result<StartPlan>& planned, const std::string& what) {
+    ASSERT_FALSE(planned);
+    EXPECT_EQ(planned.error().kind, ErrorKind::kGap);
+    EXPECT_THAT(planned.error().message, HasSubstr(what));
+    EXPECT_FALSE(planned.error().cure.empty());
+  }
+
+  PostgresConfig config;
+  std::optional<SlotState> slot;
+  uint32_t timeline = 1;
+  std::string history;
+  bool has_snapshotted = false;
+  std::vector<BranchProgress> branches;
+};
+
+TEST_F(StartPlanTest, TheFirstStartMakesTheSlotAndSnapshotsAll) {
+  slot.reset();
+  const auto planned = plan({fresh("a"), fresh("b")});
+  ASSERT_TRUE(planned);
+  EXPECT_TRUE(planned->make_slot);
+  EXPECT_EQ(planned->snapshot_audience, 0b11u);
+  EXPECT_EQ(planned->from, std::nullopt);
+}
+
+TEST_F(StartPlanTest, AStartThatDiedInTheSnapshotKeepsTheSlotAndSnapshotsAgain) {
+  const auto planned = plan({branch("a", {{"snapshot", snapshot(1000, SnapshotPhase::kRunning)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_FALSE(planned->make_slot);
+  EXPECT_EQ(planned->snapshot_audience, 1u);
+}
+
+TEST_F(StartPlanTest, ProgressGoesOnWithoutASnapshot) {
+  const auto planned = plan({branch("a", {{"slot", ours(1500)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->snapshot_audience, 0u);
+  EXPECT_FALSE(planned->make_slot);
+  EXPECT_EQ(start_lsn(*planned->from), 1500u);
+}
+
+TEST_F(StartPlanTest, TheLowestBranchDecidesWhereTheStreamStarts) {
+  const auto planned =
+      plan({branch("a", {{"slot", ours(1500)}}), branch("b", {{"slot", ours(1200)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(start_lsn(*planned->from), 1200u);
+}
+
+TEST_F(StartPlanTest, ABranchAddedLaterIsSnapshottedAlone) {
+  const auto planned = plan({branch("a", {{"slot", ours(1500)}}), fresh("b")});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->snapshot_audience, 0b10u);
+  EXPECT_EQ(start_lsn(*planned->from), 1500u);
+}
+
+TEST_F(StartPlanTest, ACompletedSnapshotIsProgress) {
+  const auto planned =
+      plan({branch("a", {{"snapshot", snapshot(1000, SnapshotPhase::kCompleted)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->snapshot_audience, 0u);
+  EXPECT_EQ(start_lsn(*planned->from), 1000u);
+  EXPECT_EQ(planned->from->position, (Position{999, UINT64_MAX}));
+}
+
+TEST_F(StartPlanTest, ASnapshotNewerThanTheStreamCounts) {
+  const auto offset = resume_offset(
+      branch("a", {{"slot", ours(1500)}, {"snapshot", snapshot(1700, SnapshotPhase::kCompleted)}}),
+      kSystem);
+  ASSERT_TRUE(offset);
+  EXPECT_EQ(offset->lsn_commit, 1700u);
+}
+
+TEST_F(StartPlanTest, ASnapshotOfAnotherServerDoesNotCountBesideOneOfThis) {
+  Offset other = snapshot(9000, SnapshotPhase::kCompleted);
+  other.system_id = 1;
+  const auto offset =
+      resume_offset(branch("a", {{"slot", ours(1500)}, {"snapshot", other}}), kSystem);
+  ASSERT_TRUE(offset);
+  EXPECT_EQ(offset->lsn_commit, 1500u);
+}
+
+TEST_F(StartPlanTest, AMissingSlotIsAGap) {
+  slot.reset();
+  expect_gap(plan({branch("a", {{"slot", ours(1500)}})}), "does not exist");
+}
+
+TEST_F(StartPlanTest, ALostSlotIsAGap) {
+  slot->wal_status = "lost";
+  expect_gap(plan({branch("a", {{"slot", ours(1500)}})}), "lost");
+}
+
+TEST_F(StartPlanTest, ASlotBeyondTheProgressIsAGap) {
+  expect_gap(plan({branch("a", {{"slot", ours(999)}})}), "beyond the progress");
+  EXPECT_TRUE(plan({branch("a", {{"slot", ours(1000)}})}));
+}
+
+TEST_F(StartPlanTest, AnotherServerIsAGap) {
+  Offset other = ours(1500);
+  other.system_id = 1;
+  expect_gap(plan({branch("a", {{"slot", other}})}), "another server");
+}
+
+TEST_F(StartPlanTest, ATimelineThatContainsTheProgressIsFine) {
+  timeline = 2;
+  history = "1\t0/600\tno recovery target specified\n";
+  EXPECT_TRUE(plan({branch("a", {{"slot", ours(0x600)}})}));
+  expect_gap(plan({branch("a", {{"slot", ours(0x608)}})}), "timeline 2");
+}
+
+TEST_F(StartPlanTest, ATimelineThatIsNoAncestorIsAGap) {
+  timeline = 3;
+  history = "2\t0/600\tx\n";
+  expect_gap(plan({branch("a", {{"slot", ours(1500)}})}), "timeline 3");
+}
+
+TEST_F(StartPlanTest, WhenNeededSnapshotsTheBranchWithTheGap) {
+  config.snapshot_mode = SnapshotMode::kWhenNeeded;
+  const auto planned =
+      plan({branch("a", {{"slot", ours(999)}}), branch("b", {{"slot", ours(1500)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->snapshot_audience, 0b01u);
+  EXPECT_EQ(start_lsn(*planned->from), 1500u);
+}
+
+TEST_F(StartPlanTest, WhenNeededMakesALostSlotAgain) {
+  config.snapshot_mode = SnapshotMode::kWhenNeeded;
+  slot->wal_status = "lost";
+  const auto planned = plan({branch("a", {{"slot", ours(1500)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_TRUE(planned->drop_slot);
+  EXPECT_TRUE(planned->make_slot);
+  EXPECT_EQ(planned->snapshot_audience, 1u);
+}
+
+TEST_F(StartPlanTest, ALostSlotThatNobodyHadProgressFromIsMadeAgain) {
+  slot->wal_status = "lost";
+  const auto planned = plan({fresh("a")});
+  ASSERT_TRUE(planned);
+  EXPECT_TRUE(planned->drop_slot && planned->make_slot);
+}
+
+TEST_F(StartPlanTest, TrustSlotGoesOnAtTheSlot) {
+  config.offset_mismatch = OffsetMismatch::kTrustSlot;
+  const auto planned = plan({branch("a", {{"slot", ours(900)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(start_lsn(*planned->from), 1000u);
+  slot.reset();
+  expect_gap(plan({branch("a", {{"slot", ours(900)}})}), "does not exist");
+}
+
+TEST_F(StartPlanTest, NoDataStartsWhereTheSlotIs) {
+  config.snapshot_mode = SnapshotMode::kNoData;
+  const auto planned = plan({fresh("a")});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->snapshot_audience, 0u);
+  EXPECT_EQ(start_lsn(*planned->from), 1000u);
+  EXPECT_EQ(planned->from->position, (Position{999, UINT64_MAX}));
+}
+
+TEST_F(StartPlanTest, AlwaysSnapshotsAtEachStartButNotAtAReconnect) {
+  config.snapshot_mode = SnapshotMode::kAlways;
+  EXPECT_EQ(plan({branch("a", {{"slot", ours(1500)}})})->snapshot_audience, 1u);
+  has_snapshotted = true;
+  EXPECT_EQ(plan({branch("a", {{"slot", ours(1500)}})})->snapshot_audience, 0u);
+}
+
+TEST_F(StartPlanTest, InitialOnlyNeedsNoSlot) {
+  config.snapshot_mode = SnapshotMode::kInitialOnly;
+  slot.reset();
+  const auto planned = plan({fresh("a")});
+  ASSERT_TRUE(planned);
+  EXPECT_FALSE(planned->streams);
+  EXPECT_FALSE(planned->make_slot);
+  EXPECT_EQ(planned->snapshot_audience, 1u);
+}
+
+TEST_F(StartPlanTest, ASlotInUseIsBusyAndNamesItsReader) {
+  slot->active = true;
+  slot->active_pid = 321;
+  const auto planned = plan({fresh("a")});
+  ASSERT_FALSE(planned);
+  EXPECT_EQ(planned.error().kind, ErrorKind::kBusy);
+  EXPECT_THAT(planned.error().message, HasSubstr("PID 321"));
+  EXPECT_THAT(planned.error().cure, HasSubstr("pg_terminate_backend(321)"));
+}
+
+TEST_F(StartPlanTest, ASlotOfAnotherPluginOrDatabaseIsRefused) {
+  slot->plugin = "wal2json";
+  EXPECT_EQ(plan({fresh("a")}).error().kind, ErrorKind::kConfig);
+  slot->plugin = "pgoutput";
+  slot->database = "elsewhere";
+  EXPECT_EQ(plan({fresh("a")}).error().kind, ErrorKind::kConfig);
+}
+
+TEST_F(StartPlanTest, DebeziumsOffsetStartsAtItsLastProcessedEvent) {
+  Offset debezium;
+  debezium.lsn = debezium.lsn_proc = 1300;
+  debezium.lsn_commit = 1250;
+  const auto planned = plan({branch("a", {{"slot", debezium}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(start_lsn(*planned->from), 1300u);
+  EXPECT_EQ(planned->from->position, Position{});
+}
+
+TEST_F(StartPlanTest, DebeziumsUnfinishedSnapshotIsTakenAgain) {
+  Offset debezium;
+  debezium.lsn = 1300;
+  debezium.snapshot = SnapshotPhase::kRunning;
+  EXPECT_EQ(plan({branch("a", {{"slot", debezium}})})->snapshot_audience, 1u);
+}
+
+TEST_F(StartPlanTest, DebeziumsRuleIsLeftOutBesideAnotherBranch) {
+  Offset debezium;
+  debezium.lsn = debezium.lsn_proc = 1300;
+  debezium.lsn_commit = 1250;
+  const auto planned =
+      plan({branch("a", {{"slot", debezium}}), branch("b", {{"slot", ours(1500)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(start_lsn(*planned->from), 1300u);
+  EXPECT_NE(planned->from->position, Position{});
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,58 @@
+// Where changes come from. Driven by one thread (the pipeline's reader); no method blocks past its deadline.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "event/batch.h"
+
+namespace millrace {
+
+// What a branch has made durable, as its sink or the offset store tells.
+struct BranchProgress {
+  std::string branch;
+  std::optional<Progress> progress;  // nullopt: never had anything
+};
+
+// Lag and state, for /status and /metrics.
+struct SourceStatus {
+  std::string phase;           // connecting, snapshot, streaming, waiting
+  std::string detail;          // what it waits for, or the table that it reads
+  Lsn server_lsn = 0;          // end of WAL as last heard
+  Lsn confirmed_lsn = 0;       // last confirmed to the slot
+  uint64_t snapshot_rows = 0;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Connects and finds out from where to go on. Called again after any error that policy() retries.
+  // Decides per branch whether it needs a snapshot (Batch::audience). Errors: kGap when the slot and the
+  // progress do not fit (I10).
+  virtual Result<void> open(std::span<const BranchProgress> branches) = 0;
+
+  // The next batch, or null when none came before the deadline. An idle source whose position moved
+  // gives a batch without changes (at most one in idle_interval). Batch::seq is left 0.
+  virtual Result<std::shared_ptr<Batch>> poll(SteadyTime deadline) = 0;
+
+  // All changes that commit before `lsn` are durable in all branches: the slot may move there. Sends
+  // standby status when it moved and the interval is over, or when wal_sender_timeout/3 is over. Call it often,
+  // also while nothing is polled because queues are full. lsn 0: only keep the connection alive.
+  virtual Result<void> confirm(Lsn lsn) = 0;
+
+  // Says the last confirmed position once more, closes. The slot stays (but for slot.drop.on.stop).
+  virtual Result<void> close() = 0;
+
+  // True once a source that ends (snapshot.mode=initial_only) has given all.
+  virtual bool finished() const = 0;
+
+  // Any thread.
+  virtual SourceStatus status() const = 0;
+};
+
+}  // namespace millrace
