@@ -1,0 +1,112 @@
+#include "sink/kafka/in_flight.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace millrace {
+
+void InFlight::push(BatchView view) {
+  Entry entry;
+  entry.first = next_first_;
+  next_first_ += view.records.size();
+  entry.view = std::move(view);
+  entries_.push_back(std::move(entry));
+}
+
+InFlight::Place InFlight::next() {
+  while (cursor_ < entries_.size()) {
+    const Entry& entry = entries_[cursor_];
+    if (entry.handed < entry.view.records.size())
+      return {&entry.view, &entry.view.records[entry.handed]};
+    ++cursor_;
+  }
+  return {};
+}
+
+uint64_t InFlight::next_number() const {
+  return entries_[cursor_].first + entries_[cursor_].handed;
+}
+
+void InFlight::hand_over_next(size_t bytes) {
+  ++entries_[cursor_].handed;
+  ++outstanding_;
+  bytes_ += bytes;
+}
+
+void InFlight::settle_next() {
+  ++entries_[cursor_].handed;
+  ++entries_[cursor_].settled;
+}
+
+// The last entry that begins at or before it: empty batches share their first number with the next
+// one.
+std::optional<size_t> InFlight::find(uint64_t number) const {
+  const auto after = std::ranges::upper_bound(entries_, number, {}, &Entry::first);
+  if (after == entries_.begin()) return std::nullopt;
+  const auto entry = std::prev(after);
+  if (number - entry->first >= entry->view.records.size()) return std::nullopt;
+  return static_cast<size_t>(entry - entries_.begin());
+}
+
+void InFlight::settle(uint64_t number, size_t bytes) {
+  const auto found = find(number);
+  if (!found) return;
+  ++entries_[*found].settled;
+  --outstanding_;
+  bytes_ -= bytes;
+}
+
+InFlight::Place InFlight::at(uint64_t number) const {
+  const auto found = find(number);
+  if (!found) return {};
+  const Entry& entry = entries_[*found];
+  return {&entry.view, &entry.view.records[number - entry.first]};
+}
+
+bool InFlight::refuse(uint64_t number) {
+  const auto found = find(number);
+  if (!found) return false;
+  Entry& entry = entries_[*found];
+  const size_t index = number - entry.first;
+  entry.refused.insert(index);
+  return entry.refused_changes.insert(entry.view.records[index].change).second;
+}
+
+bool InFlight::is_refused(uint64_t number) const {
+  const auto found = find(number);
+  return found && entries_[*found].refused.contains(number - entries_[*found].first);
+}
+
+void InFlight::rewind() {
+  for (Entry& entry : entries_) {
+    entry.first = next_first_;
+    next_first_ += entry.view.records.size();
+    entry.handed = 0;
+    entry.settled = 0;
+  }
+  cursor_ = 0;
+  outstanding_ = 0;
+  bytes_ = 0;
+}
+
+void InFlight::clear() {
+  entries_.clear();
+  cursor_ = 0;
+  outstanding_ = 0;
+  bytes_ = 0;
+}
+
+bool InFlight::front_settled() const {
+  return !entries_.empty() && entries_.front().settled == entries_.front().view.records.size();
+}
+
+uint64_t InFlight::advance() {
+  while (front_settled()) {
+    durable_seq_ = entries_.front().view.seq();
+    entries_.pop_front();
+    if (cursor_ > 0) --cursor_;
+  }
+  return durable_seq_;
+}
+
+}  // namespace millrace

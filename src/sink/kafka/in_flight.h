@@ -1,0 +1,78 @@
+// What was written and is not durable: the batches in order, which of their records librdkafka has,
+// and which came back. Bytes stay where they are until their batch leaves the front. One thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+
+#include "event/batch.h"
+
+namespace millrace {
+
+class InFlight {
+ public:
+  struct Place {
+    const BatchView* view = nullptr;
+    const Record* record = nullptr;  // null: there is none
+  };
+
+  void push(BatchView view);
+
+  // The first record that librdkafka does not have yet, and its number.
+  Place next();
+  uint64_t next_number() const;
+  // librdkafka has it. `bytes`: what it holds because of it.
+  void hand_over_next(size_t bytes);
+  // It needs no hand-over: it was refused.
+  void settle_next();
+
+  // What became of a record that was handed over. An unknown number (of an earlier producer) does
+  // nothing.
+  void settle(uint64_t number, size_t bytes);
+  Place at(uint64_t number) const;
+
+  // Remembers that a record was refused, also over rewind(). True: the first of its change.
+  bool refuse(uint64_t number);
+  bool is_refused(uint64_t number) const;
+
+  // Everything from the front is to be handed over once more, under new numbers.
+  void rewind();
+  void clear();
+
+  // Lets settled batches go. Returns the seq of the newest that ever left; 0 = none.
+  uint64_t advance();
+  // True: the batch at the front is settled, advance() would let it go.
+  bool front_settled() const;
+
+  bool empty() const { return entries_.empty(); }
+
+  // Handed over and not settled.
+  bool outstanding() const { return outstanding_ > 0; }
+
+  size_t bytes() const { return bytes_; }
+
+  uint64_t last_seq() const { return entries_.empty() ? durable_seq_ : entries_.back().view.seq(); }
+
+ private:
+  struct Entry {
+    BatchView view;
+    uint64_t first = 0;  // number of its first record
+    size_t handed = 0;
+    size_t settled = 0;
+    std::set<size_t> refused;  // indices of records
+    std::set<uint32_t> refused_changes;
+  };
+
+  std::optional<size_t> find(uint64_t number) const;
+
+  std::deque<Entry> entries_;
+  size_t cursor_ = 0;  // entry of the next record; entries_.size() = none
+  uint64_t next_first_ = 1;
+  uint64_t durable_seq_ = 0;
+  size_t outstanding_ = 0;
+  size_t bytes_ = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,260 @@
+#include "sink/kafka/kafka_sink.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "sink/kafka/in_flight.h"
+#include "sink/kafka/topics.h"
+#include "wire/kafka/producer.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::chrono::seconds kConnectTimeout{5};
+constexpr Millis kFlushSlice{50};
+constexpr Millis kLastWords{500};
+// What librdkafka allocates for a record and for a header, beside their bytes (measured, rounded
+// up).
+constexpr size_t kRecordOverhead = 256;
+constexpr size_t kHeaderOverhead = 96;
+constexpr size_t kSmallestBatch = 16384;
+constexpr size_t kLargestBatch = 1000000;
+
+size_t cost(const Record& record) {
+  size_t bytes = kRecordOverhead + record.key.size() + record.value.size();
+  for (const Header& header : record.headers)
+    bytes += kHeaderOverhead + header.name.size() + header.value.size();
+  return bytes;
+}
+
+// A broker refuses a batch as a whole when one of its records is too large or invalid. Then all
+// that is not durable is sent again, each record alone, so that the broker tells which one it was.
+class KafkaSink final : public Sink, private kafka::DeliveryListener {
+ public:
+  KafkaSink(KafkaSinkConfig config, const SinkContext& context)
+      : config_(std::move(config)), context_(context), max_bytes_(max_bytes()) {}
+
+  Result<std::optional<Progress>> open() override {
+    // First the producer, which points to the batches' bytes.
+    topics_.reset();
+    producer_.reset();
+    in_flight_.clear();
+    alone_until_ = 0;
+    if (auto made = start_producer(); !made) return std::unexpected(made.error());
+    if (auto connected = producer_->client().connect(steady_now() + kConnectTimeout); !connected) {
+      return std::unexpected(connected.error());
+    }
+    return std::nullopt;
+  }
+
+  Result<void> write(BatchView view) override {
+    const bool full = in_flight_.bytes() >= max_bytes_ || in_flight_.next().record != nullptr;
+    const bool leaves_alone_mode =
+        alone_until_ != 0 && view.seq() > alone_until_ && !in_flight_.empty();
+    if (producer_ == nullptr || full || leaves_alone_mode)
+      return fail(ErrorKind::kBusy, "kafka: enough is in flight");
+    if (alone_until_ != 0 && in_flight_.empty()) {
+      alone_until_ = 0;
+      if (auto made = start_producer(); !made) return made;
+    }
+    in_flight_.push(std::move(view));
+    return hand_over();
+  }
+
+  Result<SinkReport> poll(SteadyTime deadline) override {
+    const uint64_t before = durable_;
+    do {
+      if (auto worked = work(deadline); !worked) return std::unexpected(worked.error());
+    } while (durable_ == before && !in_flight_.empty() && steady_now() < deadline);
+    return SinkReport{durable_};
+  }
+
+  Result<SinkReport> drain(SteadyTime deadline) override {
+    while (!in_flight_.empty() && steady_now() < deadline) {
+      if (producer_ != nullptr) producer_->flush(std::min(deadline, steady_now() + kFlushSlice));
+      if (auto worked = work(deadline); !worked) return std::unexpected(worked.error());
+    }
+    return SinkReport{durable_};
+  }
+
+  // The values are the batches' own bytes.
+  size_t bytes_held() const override { return in_flight_.bytes(); }
+
+ private:
+  size_t max_bytes() const;
+  Result<void> start_producer();
+  Result<void> hand_over();
+  Result<void> hand_over_one(const InFlight::Place& place);
+  Result<void> work(SteadyTime deadline);
+  void delivered(uint64_t number, const Error* error) override;
+  Result<void> refuse(uint64_t number, const Error& error);
+  Result<void> send_alone(const Error& why);
+  Result<void> settle();
+
+  const KafkaSinkConfig config_;
+  const SinkContext context_;
+  const size_t max_bytes_;
+  InFlight in_flight_;  // outlives the producer, which points to its bytes
+  std::unique_ptr<kafka::Producer> producer_;
+  std::optional<Topics> topics_;
+  std::vector<kafka::RecordHeader> headers_;
+  uint64_t durable_ = 0;
+  uint64_t alone_until_ = 0;  // up to this batch every record is sent alone; 0 = not so
+  size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
+  bool letters_to_flush_ = false;
+  std::optional<Error> fault_;                       // told by a delivery
+  std::vector<std::pair<uint64_t, Error>> refused_;  // told by deliveries
+};
+
+size_t KafkaSink::max_bytes() const {
+  if (config_.in_flight_max_bytes.value > 0)
+    return static_cast<size_t>(config_.in_flight_max_bytes.value);
+  constexpr size_t kWithoutBudget = size_t{8} << 20;
+  return context_.budget == nullptr ? kWithoutBudget : context_.budget->max() / 4;
+}
+
+Result<void> KafkaSink::start_producer() {
+  topics_.reset();
+  producer_.reset();
+  fault_.reset();
+  refused_.clear();
+  kafka::Properties properties = config_.client;
+  // Our own creation comes first: the brokers' would have other partitions.
+  properties["allow.auto.create.topics"] = config_.topic_rules.enabled() ? "false" : "true";
+  if (alone_until_ != 0) {
+    properties["batch.num.messages"] = "1";
+  } else if (const auto idempotence = properties.find("enable.idempotence");
+             idempotence == properties.end() || idempotence->second == "true") {
+    // After a refused batch nothing that follows it is sent: the order of a key holds.
+    properties["enable.gapless.guarantee"] = "true";
+  }
+  if (batch_bytes_ != 0) properties["batch.size"] = std::to_string(batch_bytes_);
+  auto made = kafka::Producer::open(std::move(properties), *this);
+  if (!made) return std::unexpected(made.error());
+  producer_ = std::move(*made);
+  topics_.emplace(*producer_, config_.topic_rules, config_.keyless_partition);
+  return {};
+}
+
+// As many records as there is room for. Stops at a topic that is not known yet: work() prepares it.
+Result<void> KafkaSink::hand_over() {
+  while (in_flight_.bytes() < max_bytes_) {
+    const InFlight::Place place = in_flight_.next();
+    if (place.record == nullptr) return {};
+    if (in_flight_.is_refused(in_flight_.next_number())) {
+      in_flight_.settle_next();
+      continue;
+    }
+    const auto done = hand_over_one(place);
+    if (done) continue;
+    // Unreachable: librdkafka gave up for good; work() hears why.
+    if (done.error().kind == ErrorKind::kBusy || done.error().kind == ErrorKind::kUnreachable) {
+      return {};
+    }
+    return done;
+  }
+  return {};
+}
+
+// kBusy: not now.
+Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
+  const Record& record = *place.record;
+  const auto target = topics_->target(record);
+  if (!target) return fail(ErrorKind::kBusy, "topic is not known yet");
+  headers_.clear();
+  for (const Header& header : record.headers)
+    headers_.push_back({header.name, header.value});
+  const uint64_t number = in_flight_.next_number();
+  const auto taken = producer_->produce({.topic = target->topic,
+                                         .partition = target->partition,
+                                         .key = record.key,
+                                         .value = record.value,
+                                         .headers = headers_,
+                                         .number = number});
+  if (taken) {
+    in_flight_.hand_over_next(cost(record));
+    return {};
+  }
+  if (taken.error().kind != ErrorKind::kData) return taken;
+  // Nothing of it was sent: this one alone is too large.
+  auto refused = refuse(number, taken.error());
+  in_flight_.settle_next();
+  return refused;
+}
+
+Result<void> KafkaSink::work(SteadyTime deadline) {
+  if (producer_ == nullptr) return fail(ErrorKind::kUnreachable, "kafka: no producer yet");
+  const InFlight::Place place = in_flight_.next();
+  if (place.record != nullptr && !topics_->target(*place.record)) {
+    if (auto known = topics_->prepare(place.record->topic, deadline); !known) return known;
+  }
+  topics_->refresh(deadline);
+  if (auto handed = hand_over(); !handed) return handed;
+  if (!in_flight_.front_settled())
+    producer_->client().poll(in_flight_.outstanding() ? deadline : steady_now());
+  // The word on the record that was the cause comes after the word that all is over.
+  if (producer_->client().fatal()) producer_->flush(steady_now() + kLastWords);
+  if (!refused_.empty() && alone_until_ == 0) return send_alone(refused_.front().second);
+  if (fault_) return std::unexpected(*fault_);
+  if (producer_->client().fatal()) return std::unexpected(*producer_->client().fatal());
+  if (auto settled = settle(); !settled) return settled;
+  return hand_over();
+}
+
+void KafkaSink::delivered(uint64_t number, const Error* error) {
+  const InFlight::Place place = in_flight_.at(number);
+  if (place.record == nullptr) return;
+  if (error == nullptr) {
+    in_flight_.settle(number, cost(*place.record));
+  } else if (error->kind == ErrorKind::kData) {
+    refused_.emplace_back(number, *error);
+  } else if (!fault_ || fault_->kind == ErrorKind::kUnreachable) {
+    fault_ = *error;
+    // A topic that was there and is gone: the next open() asks for it anew.
+    if (fault_->kind == ErrorKind::kNotFound) fault_->kind = ErrorKind::kUnreachable;
+  }
+}
+
+Result<void> KafkaSink::settle() {
+  for (const auto& [number, error] : std::exchange(refused_, {})) {
+    if (auto kept = refuse(number, error); !kept) return kept;
+    in_flight_.settle(number, cost(*in_flight_.at(number).record));
+  }
+  if (letters_to_flush_ && in_flight_.front_settled()) {
+    if (auto flushed = context_.dead_letters->flush(); !flushed) return flushed;
+    letters_to_flush_ = false;
+  }
+  durable_ = std::max(durable_, in_flight_.advance());
+  return {};
+}
+
+Result<void> KafkaSink::refuse(uint64_t number, const Error& error) {
+  const InFlight::Place place = in_flight_.at(number);
+  if (!in_flight_.refuse(number)) return {};
+  if (context_.dead_letters == nullptr) return std::unexpected(error);
+  letters_to_flush_ = true;
+  return context_.dead_letters->add(place.view->changes[place.record->change], error);
+}
+
+Result<void> KafkaSink::send_alone(const Error& why) {
+  const size_t before = batch_bytes_ == 0 ? kLargestBatch : batch_bytes_;
+  batch_bytes_ = std::max(before / 4, kSmallestBatch);
+  alone_until_ = in_flight_.last_seq();
+  log::warn("kafka refused a batch, sending its records one by one",
+            {{"branch", context_.branch}, {"error", why.message}, {"batch_size", batch_bytes_}});
+  if (auto made = start_producer(); !made) return made;
+  in_flight_.rewind();
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<Sink> make_kafka_sink(const KafkaSinkConfig& config, const SinkContext& context) {
+  return std::make_unique<KafkaSink>(config, context);
+}
+
+}  // namespace millrace

@@ -1,0 +1,70 @@
+// Records to Kafka topics: acks=all, idempotent, partitioned as Java's producer does. The bytes of
+// a batch are not copied: librdkafka points at them until it has told what became of them.
+//
+// Takes what a converter made (BatchView::records). Delivery is at least once: after an error that
+// only a new producer can get over, all that is not durable is sent again, in order.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/field.h"
+#include "sink/kafka/topic_rules.h"
+#include "sink/sink.h"
+#include "wire/kafka/client_properties.h"
+
+namespace millrace {
+
+enum class KeylessPartition : uint8_t { kOne, kScatter };
+
+template <>
+struct EnumNames<KeylessPartition> {
+  static constexpr std::pair<std::string_view, KeylessPartition> values[] = {
+      {"one", KeylessPartition::kOne},
+      {"scatter", KeylessPartition::kScatter},
+  };
+};
+
+struct KafkaSinkConfig {
+  std::string bootstrap_servers;
+  KeylessPartition keyless_partition = KeylessPartition::kOne;
+  Bytes in_flight_max_bytes{0};
+  kafka::Properties client;  // of the producer; has secrets
+  TopicRules topic_rules;
+};
+
+inline constexpr FieldSpec kKafkaSinkFields[] = {
+    field<&KafkaSinkConfig::bootstrap_servers>(
+        "bootstrap.servers", {.doc = "Brokers to ask first: host:port, comma separated. Java's "
+                                     "other client settings (security.protocol, "
+                                     "sasl.*, ssl.*, linger.ms, compression.type …) are taken too: "
+                                     "bare, as producer.* or as "
+                                     "producer.override.*, the last winning.",
+                              .required = true,
+                              .importance = Importance::kHigh}),
+    field<&KafkaSinkConfig::keyless_partition>(
+        "keyless.partition", {.doc = "Where records without a key go: one partition (murmur2 of "
+                                     "the topic's name), which keeps the "
+                                     "table's order, or all of them in turn.",
+                              .importance = Importance::kLow}),
+    field<&KafkaSinkConfig::in_flight_max_bytes>(
+        "in.flight.max.bytes",
+        {.doc = "Records that may be under way to the brokers; 0 = a quarter of memory.max.",
+         .importance = Importance::kLow}),
+};
+
+// Reads kKafkaSinkFields, the client's settings and topic.creation.*; all problems at once.
+KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
+                                 std::string_view key_prefix = {});
+
+// Names beyond kKafkaSinkFields that count, for find_unknown().
+std::vector<std::string_view> kafka_sink_setting_names();
+
+std::unique_ptr<Sink> make_kafka_sink(const KafkaSinkConfig& config, const SinkContext& context);
+
+// Connects, logs in, and looks whether `topics` exist or can be created. Creates nothing.
+Problems check_kafka_sink(const KafkaSinkConfig& config, std::span<const std::string> topics = {});
+
+}  // namespace millrace

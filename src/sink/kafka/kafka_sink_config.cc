@@ -1,0 +1,27 @@
+#include "sink/kafka/kafka_sink.h"
+
+namespace millrace {
+
+KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
+                                 std::string_view key_prefix) {
+  // A worker's or connector's own form may give the brokers with a prefix only.
+  Settings all = settings;
+  kafka::Properties client =
+      kafka::client_properties(settings, kafka::ClientRole::kProducer, key_prefix, problems);
+  if (const auto servers = client.find("bootstrap.servers"); servers != client.end()) {
+    all.set("bootstrap.servers", servers->second, "");
+  }
+  auto config = parse_fields<KafkaSinkConfig>(kKafkaSinkFields, all, problems, key_prefix);
+  config.client = std::move(client);
+  config.topic_rules = TopicRules::parse(settings, key_prefix, problems);
+  return config;
+}
+
+std::vector<std::string_view> kafka_sink_setting_names() {
+  const auto names = kafka::client_property_names();
+  std::vector<std::string_view> out(names.begin(), names.end());
+  out.emplace_back("topic.creation.*");
+  return out;
+}
+
+}  // namespace millrace

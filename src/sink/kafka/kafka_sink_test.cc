@@ -1,0 +1,227 @@
+// Against librdkafka's own mock cluster: no server, no network beyond loopback.
+#include "sink/kafka/kafka_sink.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <deque>
+
+#include "wire/kafka/topic_reader.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr int16_t kProduceRequest = 0;
+
+class CollectedLetters final : public DeadLetters {
+ public:
+  Result<void> add(const Change& change, const Error& why) override {
+    ordinals.push_back(change.position.ordinal);
+    EXPECT_EQ(why.kind, ErrorKind::kData);
+    return {};
+  }
+
+  Result<void> flush() override {
+    flushed = ordinals.size();
+    return {};
+  }
+
+  std::vector<uint64_t> ordinals;
+  size_t flushed = 0;
+};
+
+class KafkaSinkTest : public ::testing::Test {
+ protected:
+  KafkaSinkTest() {
+    char text[256];
+    host_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof text);
+    cluster_ = rd_kafka_mock_cluster_new(host_, 1);
+    config_.client["bootstrap.servers"] = rd_kafka_mock_cluster_bootstraps(cluster_);
+    context_.dead_letters = &letters_;
+  }
+
+  ~KafkaSinkTest() override {
+    sink_.reset();
+    rd_kafka_mock_cluster_destroy(cluster_);
+    rd_kafka_destroy(host_);
+  }
+
+  void open() {
+    sink_ = make_kafka_sink(config_, context_);
+    const auto opened = sink_->open();
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_FALSE(*opened);
+  }
+
+  // One record a change; ordinals count from 1 over the test.
+  BatchView view(uint64_t seq, const std::vector<std::pair<std::string, std::string>>& records) {
+    auto batch = std::make_shared<Batch>(nullptr);
+    batch->seq = seq;
+
+    struct Own {
+      std::deque<std::string> bytes;
+      std::vector<Record> records;
+      std::vector<Change> changes;
+    };
+
+    auto own = std::make_shared<Own>();
+    for (const auto& [key, value] : records) {
+      Change change;
+      change.position.ordinal = ++ordinal_;
+      Record record;
+      record.change = static_cast<uint32_t>(own->changes.size());
+      record.topic = "t";
+      if (!key.empty()) record.key = own->bytes.emplace_back(key);
+      if (!value.empty()) record.value = own->bytes.emplace_back(value);
+      own->changes.push_back(change);
+      own->records.push_back(record);
+    }
+    BatchView out;
+    out.batch = batch;
+    out.changes = own->changes;
+    out.records = own->records;
+    out.keep.push_back(own);
+    return out;
+  }
+
+  uint64_t drain() {
+    const auto report = sink_->drain(steady_now() + std::chrono::seconds(20));
+    EXPECT_TRUE(report) << report.error().text();
+    return report ? report->durable_seq : 0;
+  }
+
+  std::vector<std::string> values() {
+    std::vector<std::string> out;
+    const auto done = kafka::read_topic(
+        {{"bootstrap.servers", config_.client["bootstrap.servers"]}}, "t",
+        steady_now() + std::chrono::seconds(20), [&](std::string_view key, std::string_view value) {
+          out.push_back(std::string(key) + "=" +
+                        (value.data() == nullptr ? "null" : std::string(value)));
+        });
+    EXPECT_TRUE(done) << done.error().text();
+    return out;
+  }
+
+  rd_kafka_t* host_;
+  rd_kafka_mock_cluster_t* cluster_;
+  KafkaSinkConfig config_;
+  SinkContext context_;
+  CollectedLetters letters_;
+  std::unique_ptr<Sink> sink_;
+  uint64_t ordinal_ = 0;
+};
+
+TEST_F(KafkaSinkTest, DeliversRecordsAndTombstonesInOrder) {
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "1"}, {"k", ""}})));
+  // The topic's partitions are not known yet.
+  EXPECT_EQ(sink_->write(view(2, {})).error().kind, ErrorKind::kBusy);
+  EXPECT_EQ(drain(), 1U);
+  ASSERT_TRUE(sink_->write(view(3, {})));
+  EXPECT_EQ(drain(), 3U);
+  EXPECT_THAT(values(), ElementsAre("k=1", "k=null"));
+  EXPECT_EQ(sink_->bytes_held(), 0U);
+}
+
+TEST_F(KafkaSinkTest, ATooLargeRecordIsALetterAndTheRestGoesOn) {
+  config_.client["message.max.bytes"] = "2000";
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "1"}, {"k", std::string(3000, 'x')}, {"k", "3"}})));
+  EXPECT_EQ(drain(), 1U);
+  EXPECT_THAT(letters_.ordinals, ElementsAre(2));
+  EXPECT_EQ(letters_.flushed, 1U);
+  EXPECT_THAT(values(), ElementsAre("k=1", "k=3"));
+}
+
+TEST_F(KafkaSinkTest, ABatchThatTheBrokerRefusesIsSentRecordByRecord) {
+  open();
+  rd_kafka_mock_push_request_errors(cluster_, kProduceRequest, 2,
+                                    RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+                                    RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "1"}, {"k", "2"}, {"k", "3"}})));
+  EXPECT_EQ(drain(), 1U);
+  // The second refusal met the first record alone.
+  EXPECT_THAT(letters_.ordinals, ElementsAre(1));
+  EXPECT_THAT(values(), ElementsAre("k=2", "k=3"));
+}
+
+TEST_F(KafkaSinkTest, WhatABrokerCannotTakeNowIsRetried) {
+  open();
+  rd_kafka_mock_push_request_errors(
+      cluster_, kProduceRequest, 3, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "1"}})));
+  EXPECT_EQ(drain(), 1U);
+  EXPECT_THAT(letters_.ordinals, IsEmpty());
+}
+
+TEST_F(KafkaSinkTest, AMissingRightIsNoDeadLetter) {
+  open();
+  rd_kafka_mock_push_request_errors(cluster_, kProduceRequest, 1,
+                                    RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "1"}})));
+  const auto report = sink_->drain(steady_now() + std::chrono::seconds(20));
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::kUnauthorized);
+  EXPECT_THAT(letters_.ordinals, IsEmpty());
+}
+
+TEST_F(KafkaSinkTest, AReopenedSinkTakesTheSameBatchesAgain) {
+  open();
+  const BatchView first = view(1, {{"k", "1"}});
+  rd_kafka_mock_push_request_errors(cluster_, kProduceRequest, 1,
+                                    RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  ASSERT_TRUE(sink_->write(first));
+  EXPECT_FALSE(sink_->drain(steady_now() + std::chrono::seconds(20)));
+  ASSERT_TRUE(sink_->open());
+  ASSERT_TRUE(sink_->write(first));
+  EXPECT_EQ(drain(), 1U);
+  EXPECT_THAT(values(), ElementsAre("k=1"));
+}
+
+TEST_F(KafkaSinkTest, TakesNoMoreThanItsBytes) {
+  config_.in_flight_max_bytes = {1000};
+  open();
+  ASSERT_TRUE(sink_->write(
+      view(1, {{"k", std::string(900, 'x')}, {"k", std::string(900, 'y')}, {"k", "z"}})));
+  const auto refused = sink_->write(view(2, {{"k", "4"}}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kBusy);
+  EXPECT_EQ(drain(), 1U);
+  EXPECT_EQ(values().size(), 3U);
+}
+
+TEST_F(KafkaSinkTest, BrokersThatAreAwayAreUnreachable) {
+  config_.client["bootstrap.servers"] = "127.0.0.1:1";
+  sink_ = make_kafka_sink(config_, context_);
+  const auto opened = sink_->open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::kUnreachable);
+  EXPECT_NE(opened.error().message.find("127.0.0.1:1"), std::string::npos);
+  EXPECT_FALSE(opened.error().cure.empty());
+}
+
+TEST(KafkaSinkConfigTest, EveryProblemIsToldAtOnce) {
+  Settings settings;
+  settings.set("linger.ms", "x", "p.toml:3");
+  settings.set("keyless.partition", "two", "p.toml:4");
+  Problems problems;
+  parse_kafka_sink(settings, problems, "branch.k.sink.");
+  EXPECT_EQ(problems.size(), 3U);  // and bootstrap.servers is missing
+}
+
+TEST(KafkaSinkConfigTest, BrokersMayStandAsAnOverride) {
+  Settings settings;
+  settings.set("producer.bootstrap.servers", "a:1", "worker.properties:1");
+  Problems problems;
+  EXPECT_EQ(parse_kafka_sink(settings, problems).bootstrap_servers, "a:1");
+  EXPECT_TRUE(problems.empty());
+}
+
+}  // namespace
+}  // namespace millrace

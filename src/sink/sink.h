@@ -1,0 +1,59 @@
+// Where changes go. Driven by one thread (the branch's writer); no method blocks past its deadline.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/memory_budget.h"
+#include "base/result.h"
+#include "event/batch.h"
+
+namespace millrace {
+
+// Takes what a sink refuses. Durable when flush() returns. One a branch; the writer's thread only.
+class DeadLetters {
+ public:
+  virtual ~DeadLetters() = default;
+  virtual Result<void> add(const Change& change, const Error& why) = 0;
+  virtual Result<void> flush() = 0;
+};
+
+// What pipeline/ gives a sink when it makes it. All of it outlives the sink.
+struct SinkContext {
+  std::string pipeline;     // name of the pipeline
+  std::string branch;       // name of the branch
+  std::string state_folder; // exists, writable; where a ledger or a state file may lie
+  MemoryBudget* budget = nullptr;
+  DeadLetters* dead_letters = nullptr;
+};
+
+struct SinkReport {
+  // Every batch up to and including this one is durable, or its refused changes are in the dead letters.
+  uint64_t durable_seq = 0;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+
+  // Connects or opens. The progress that is stored together with the data, when this sink can do that;
+  // nullopt: keep the progress elsewhere (pipeline/ does). An empty Progress: stored here, nothing yet.
+  // Called again after an error that policy() retries; then batches after the durable one come again.
+  virtual Result<std::optional<Progress>> open() = 0;
+
+  // Hands a batch over, in order of seq (gaps are allowed). kBusy: full, nothing was taken, poll and try again.
+  virtual Result<void> write(BatchView view) = 0;
+
+  // Works until something became durable or the deadline; returns the newest report.
+  virtual Result<SinkReport> poll(SteadyTime deadline) = 0;
+
+  // Makes all that was written durable, or stops at the deadline.
+  virtual Result<SinkReport> drain(SteadyTime deadline) = 0;
+
+  // Bytes that the sink holds beyond the batches themselves (a client library's queue).
+  virtual size_t bytes_held() const { return 0; }
+};
+
+}  // namespace millrace
