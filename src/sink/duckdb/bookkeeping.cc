@@ -1,0 +1,152 @@
+#include "sink/duckdb/bookkeeping.h"
+
+#include <charconv>
+
+#include "wire/duckdb/types.h"
+
+namespace millrace::duckdb {
+
+namespace {
+
+constexpr const char* kTables =
+    "CREATE SCHEMA IF NOT EXISTS _millrace;"
+    "CREATE TABLE IF NOT EXISTS _millrace.progress"
+    "(pipeline VARCHAR, branch VARCHAR, stream VARCHAR, \"offset\" VARCHAR);"
+    "CREATE TABLE IF NOT EXISTS _millrace.targets"
+    "(target VARCHAR, pipeline VARCHAR, branch VARCHAR, made BOOLEAN);"
+    "CREATE TABLE IF NOT EXISTS _millrace.columns"
+    "(target VARCHAR, oid UINTEGER, attnum SMALLINT, source_column VARCHAR, target_column VARCHAR);"
+    "CREATE TABLE IF NOT EXISTS _millrace.unfinished"
+    "(pipeline VARCHAR, branch VARCHAR, target VARCHAR)";
+
+template <class T>
+T number(const std::string& text) {
+  T value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+}  // namespace
+
+Result<void> Bookkeeping::run(const std::string& sql) {
+  auto done = connection_.execute(sql);
+  if (!done) return Failure(done.error());
+  return {};
+}
+
+std::string Bookkeeping::is_ours() const {
+  return "pipeline = " + quote_text(pipeline_) + " AND branch = " + quote_text(branch_);
+}
+
+Result<void> Bookkeeping::open() {
+  return run(kTables);
+}
+
+Result<Progress> Bookkeeping::progress() {
+  auto rows =
+      connection_.query("SELECT stream, \"offset\" FROM _millrace.progress WHERE " + is_ours());
+  if (!rows) return Failure(rows.error());
+  Progress out;
+  for (uint64_t row = 0; row < rows->row_count(); ++row) {
+    const auto offset = offset_from_json(rows->text(row, 1).value_or(""));
+    if (!offset) {
+      return fail(ErrorKind::kGap, "the stored progress of branch " + branch_ + " cannot be read",
+                  "remove its row from _millrace.progress; the branch takes a new snapshot then");
+    }
+    out.insert_or_assign(rows->text(row, 0).value_or(""), *offset);
+  }
+  stored_ = out;
+  return out;
+}
+
+Result<void> Bookkeeping::store(const Progress& progress) {
+  for (const auto& [stream, offset] : progress) {
+    const auto known = stored_.find(stream);
+    if (known != stored_.end() && known->second == offset) continue;
+    const std::string json = quote_text(to_json(offset));
+    auto changed =
+        connection_.execute("UPDATE _millrace.progress SET \"offset\" = " + json + " WHERE " +
+                            is_ours() + " AND stream = " + quote_text(stream));
+    if (!changed) return Failure(changed.error());
+    if (*changed > 0) continue;
+    auto done = run("INSERT INTO _millrace.progress VALUES (" + quote_text(pipeline_) + ", " +
+                    quote_text(branch_) + ", " + quote_text(stream) + ", " + json + ")");
+    if (!done) return done;
+  }
+  for (const auto& [stream, offset] : stored_) {
+    if (progress.contains(stream)) continue;
+    auto done = run("DELETE FROM _millrace.progress WHERE " + is_ours() +
+                    " AND stream = " + quote_text(stream));
+    if (!done) return done;
+  }
+  stored_ = progress;
+  return {};
+}
+
+Result<bool> Bookkeeping::claim(const std::string& target, bool exists) {
+  auto owner = connection_.query(
+      "SELECT pipeline, branch, made::VARCHAR FROM _millrace.targets WHERE target = " +
+      quote_text(target));
+  if (!owner) return Failure(owner.error());
+  if (owner->row_count() == 0) {
+    auto done = run("INSERT INTO _millrace.targets VALUES (" + quote_text(target) + ", " +
+                    quote_text(pipeline_) + ", " + quote_text(branch_) + ", " +
+                    (exists ? "false" : "true") + ")");
+    if (!done) return Failure(done.error());
+    return !exists;
+  }
+  const std::string pipeline = owner->text(0, 0).value_or("");
+  const std::string branch = owner->text(0, 1).value_or("");
+  if (pipeline == pipeline_ && branch == branch_) return owner->text(0, 2) == "true";
+  return fail(ErrorKind::kConfig,
+              "table " + target + " is written by branch " + branch + " of pipeline " + pipeline,
+              "give this branch another duckdb.table or duckdb.schema; if the other one is gone "
+              "for good, delete "
+              "its row from _millrace.targets");
+}
+
+Result<std::vector<KnownColumn>> Bookkeeping::columns(const std::string& target) {
+  auto rows = connection_.query(
+      "SELECT oid, attnum, source_column, target_column FROM _millrace.columns WHERE target = " +
+      quote_text(target));
+  if (!rows) return Failure(rows.error());
+  std::vector<KnownColumn> out;
+  for (uint64_t row = 0; row < rows->row_count(); ++row) {
+    out.push_back({number<uint32_t>(rows->text(row, 0).value_or("0")),
+                   number<int16_t>(rows->text(row, 1).value_or("0")),
+                   rows->text(row, 2).value_or(""), rows->text(row, 3).value_or("")});
+  }
+  return out;
+}
+
+Result<void> Bookkeeping::store_columns(const std::string& target,
+                                        const std::vector<KnownColumn>& columns) {
+  std::string sql = "DELETE FROM _millrace.columns WHERE target = " + quote_text(target);
+  for (const KnownColumn& column : columns) {
+    sql += "; INSERT INTO _millrace.columns VALUES (" + quote_text(target) + ", " +
+           std::to_string(column.oid) + ", " + std::to_string(column.attnum) + ", " +
+           quote_text(column.source) + ", " + quote_text(column.target) + ")";
+  }
+  return run(sql);
+}
+
+Result<std::set<std::string>> Bookkeeping::unfinished() {
+  auto rows = connection_.query("SELECT target FROM _millrace.unfinished WHERE " + is_ours());
+  if (!rows) return Failure(rows.error());
+  std::set<std::string> out;
+  for (uint64_t row = 0; row < rows->row_count(); ++row) {
+    out.insert(rows->text(row, 0).value_or(""));
+  }
+  return out;
+}
+
+Result<void> Bookkeeping::add_unfinished(const std::string& target) {
+  return run("INSERT INTO _millrace.unfinished VALUES (" + quote_text(pipeline_) + ", " +
+             quote_text(branch_) + ", " + quote_text(target) + ")");
+}
+
+Result<void> Bookkeeping::clear_unfinished() {
+  return run("DELETE FROM _millrace.unfinished WHERE " + is_ours());
+}
+
+}  // namespace millrace::duckdb

@@ -1,0 +1,63 @@
+// One of the two ways to store changes: mirror or history. Driven by the sink, on its thread.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "event/batch.h"
+#include "wire/duckdb/table_columns.h"
+
+namespace millrace::duckdb {
+
+class ChangeWriter {
+ public:
+  virtual ~ChangeWriter() = default;
+
+  // Reads what is kept in the file; forgets what was added and not committed. Outside of a
+  // transaction.
+  virtual Result<void> open() = 0;
+
+  // True when prepare() has nothing to do for this batch.
+  virtual bool is_prepared(const BatchView& view) const = 0;
+
+  // Makes or alters the tables that the batch needs. Outside of a transaction; repeatable.
+  virtual Result<void> prepare(const BatchView& view) = 0;
+
+  // The rest runs within the sink's transaction.
+
+  // A snapshot begins: what an unfinished one left is void, the tables of `view` begin empty.
+  virtual Result<void> begin_snapshot(const BatchView& view) = 0;
+
+  // Changes in their order; those that cannot be stored go to `refused`. `in_snapshot`: between
+  // begin and finish. What is added is in the tables after execute().
+  virtual Result<void> add(std::span<const Change> changes, bool in_snapshot) = 0;
+  virtual Result<void> execute() = 0;
+
+  virtual Result<void> finish_snapshot() = 0;
+
+  // The changes of add() that were left out, since the last call.
+  virtual std::vector<Refusal> take_refused() = 0;
+};
+
+// Which DuckDB table a source table goes to.
+struct TargetRule {
+  std::string schema = "main";  // for PostgreSQL's schema public, and for all where is_one_schema
+  std::string table;            // "${table}_history"
+  bool is_one_schema = false;
+};
+
+struct TargetName {
+  std::string schema;
+  std::string table;
+
+  // Quoted, for SQL: "main"."inventory".
+  std::string sql() const;
+
+  // Unquoted, for people: main.inventory.
+  std::string text() const { return schema + "." + table; }
+};
+
+TargetName target_name(const TargetRule& rule, const TableSchema& table);
+
+}  // namespace millrace::duckdb

@@ -1,0 +1,396 @@
+#include "sink/duckdb/duckdb_sink.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <deque>
+#include <limits>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "sink/duckdb/bookkeeping.h"
+#include "sink/duckdb/history_writer.h"
+#include "sink/duckdb/mirror_writer.h"
+#include "wire/duckdb/row_statement.h"
+
+namespace millrace {
+
+namespace {
+
+using duckdb::Bookkeeping;
+using duckdb::ChangeWriter;
+using duckdb::Connection;
+using duckdb::Database;
+using duckdb::Refusal;
+
+constexpr int kConflictRetries = 5;
+
+// As table.include.list: a regex on schema.table, of the whole name, without regard to case.
+bool matches(const std::string& regex, const TableSchema& table) {
+  RE2::Options options;
+  options.set_case_sensitive(false);
+  options.set_log_errors(false);
+  return RE2::FullMatch(table.full_name(), RE2(regex, options));
+}
+
+duckdb::DatabaseOptions database_options(const DuckDbSinkConfig& config) {
+  return {config.memory_max.value, config.threads};
+}
+
+duckdb::TargetRule target_rule(const DuckDbSinkConfig& config) {
+  if (config.mode == DuckDbMode::kMirror) return duckdb::mirror_rule(config);
+  return {config.schema, config.table.empty() ? "${table}_history" : config.table, true};
+}
+
+// How a batch moves the branch's progress: a snapshot voids the slot's position until it is
+// complete, and then the slot goes on behind the snapshot.
+void advance(Progress& progress, const Batch& batch) {
+  progress.insert_or_assign(batch.stream, batch.offset);
+  if (batch.stream == kSlotStream) return;
+  if (batch.offset.snapshot != SnapshotPhase::kCompleted) {
+    progress.erase(std::string(kSlotStream));
+    return;
+  }
+  Offset slot = batch.offset;
+  slot.position = {slot.lsn, std::numeric_limits<uint64_t>::max()};
+  slot.lsn_commit = slot.lsn;
+  progress.insert_or_assign(std::string(kSlotStream), slot);
+}
+
+class DuckDbSink final : public Sink {
+ public:
+  DuckDbSink(DuckDbSinkConfig config, BranchConfig branch, const SinkContext& context)
+      : config_(std::move(config)), branch_(std::move(branch)), context_(context) {}
+
+  Result<std::optional<Progress>> open() override;
+  Result<void> write(BatchView view) override;
+  Result<SinkReport> poll(SteadyTime deadline) override;
+  Result<SinkReport> drain(SteadyTime deadline) override;
+
+ private:
+  struct State {  // of one opening
+    Connection connection;
+    Bookkeeping bookkeeping;
+    std::unique_ptr<ChangeWriter> writer;
+    Progress progress;         // committed
+    bool in_snapshot = false;  // committed
+
+    State(Connection opened, const SinkContext& context)
+        : connection(std::move(opened)),
+          bookkeeping(connection, context.pipeline, context.branch) {}
+  };
+
+  std::unique_ptr<ChangeWriter> make_writer(State& state) const;
+  Result<void> check_sql(Connection& connection) const;
+  Result<void> flush();
+  size_t prepared_batches() const;
+  Result<void> commit_batches(size_t count);
+  Result<void> write_batches(size_t count, Progress& progress, bool& in_snapshot);
+  Result<void> add_without_refused(const BatchView& view, bool in_snapshot);
+  Result<void> bury_refused();
+  Result<void> find_refused(size_t count);
+  bool is_storable(std::span<const Change> changes, bool in_snapshot);
+  void bisect(std::span<const Change> changes, bool in_snapshot);
+  void roll_back();
+
+  const DuckDbSinkConfig config_;
+  const BranchConfig branch_;
+  const SinkContext context_;
+  std::optional<State> state_;
+  std::deque<BatchView> pending_;
+  size_t pending_bytes_ = 0;
+  std::set<const Change*> refused_by_duckdb_;  // left out of the next attempt
+  std::vector<Refusal> refused_;
+  SteadyTime last_flush_{};
+  SteadyTime::duration pause_{};  // until the next flush under load
+  uint64_t durable_seq_ = 0;
+};
+
+Result<std::optional<Progress>> DuckDbSink::open() {
+  pending_.clear();
+  pending_bytes_ = 0;
+  refused_by_duckdb_.clear();
+  refused_.clear();
+  state_.reset();
+  auto database = Database::open(config_.file, database_options(config_));
+  if (!database) return Failure(database.error());
+  auto connection = (*database)->connect();
+  if (!connection) return Failure(connection.error());
+  if (auto done = check_sql(*connection); !done) return Failure(done.error());
+  state_.emplace(std::move(*connection), context_);
+  if (auto done = state_->bookkeeping.open(); !done) return Failure(done.error());
+  auto progress = state_->bookkeeping.progress();
+  if (!progress) return Failure(progress.error());
+  state_->progress = *progress;
+  for (const auto& [stream, offset] : *progress) {
+    if (offset.snapshot == SnapshotPhase::kRunning) state_->in_snapshot = true;
+  }
+  state_->writer = make_writer(*state_);
+  if (auto done = state_->writer->open(); !done) return Failure(done.error());
+  return *progress;
+}
+
+Result<void> DuckDbSink::check_sql(Connection& connection) const {
+  if (config_.mode == DuckDbMode::kSql && branch_.sql.empty()) {
+    return fail(ErrorKind::kConfig, "duckdb.mode = sql needs sql in the branch",
+                "give the branch its sql, or use duckdb.mode = history");
+  }
+  if (config_.mode == DuckDbMode::kMirror && !branch_.sql.empty()) {
+    return fail(ErrorKind::kConfig, "duckdb.mode = mirror takes no sql",
+                "use duckdb.mode = history, or leave the sql out");
+  }
+  for (const auto& [tables, sql] : branch_.sql) {
+    if (auto done = duckdb::check_row_statement(connection, sql); !done) return done;
+  }
+  return {};
+}
+
+std::unique_ptr<ChangeWriter> DuckDbSink::make_writer(State& state) const {
+  if (config_.mode == DuckDbMode::kMirror) {
+    auto is_ours = [this](const TableSchema& table) {
+      return branch_.tables.empty() ||
+             std::any_of(branch_.tables.begin(), branch_.tables.end(),
+                         [&](const std::string& regex) { return matches(regex, table); });
+    };
+    return std::make_unique<duckdb::MirrorWriter>(state.connection, state.bookkeeping,
+                                                  target_rule(config_), is_ours);
+  }
+  auto statement_of = [this](const TableSchema& table) -> std::optional<std::string> {
+    for (const auto& [tables, sql] : branch_.sql) {
+      if (tables.empty() || matches(tables, table)) return sql;
+    }
+    return std::nullopt;
+  };
+  return std::make_unique<duckdb::HistoryWriter>(state.connection, state.bookkeeping,
+                                                 target_rule(config_), statement_of);
+}
+
+Result<void> DuckDbSink::write(BatchView view) {
+  const auto max = static_cast<size_t>(config_.flush_bytes.value);
+  if (!pending_.empty() && pending_bytes_ >= max) {
+    return fail(ErrorKind::kBusy, "the batches for the next transaction are full");
+  }
+  pending_bytes_ += view.batch->arena.bytes();
+  pending_.push_back(std::move(view));
+  return {};
+}
+
+Result<SinkReport> DuckDbSink::poll(SteadyTime deadline) {
+  const auto full = pending_bytes_ >= static_cast<size_t>(config_.flush_bytes.value);
+  const SteadyTime due = full ? SteadyTime{} : last_flush_ + pause_;
+  if (pending_.empty()) return SinkReport{durable_seq_};
+  if (due > steady_now()) {
+    std::this_thread::sleep_until(std::min(due, deadline));
+    if (due > steady_now()) return SinkReport{durable_seq_};
+  }
+  if (auto done = flush(); !done) return Failure(done.error());
+  return SinkReport{durable_seq_};
+}
+
+Result<SinkReport> DuckDbSink::drain(SteadyTime deadline) {
+  while (!pending_.empty()) {
+    if (auto done = flush(); !done) return Failure(done.error());
+    if (steady_now() >= deadline) break;
+  }
+  return SinkReport{durable_seq_};
+}
+
+// How many batches from the first on go together: a table is made or altered between transactions.
+size_t DuckDbSink::prepared_batches() const {
+  size_t count = 1;
+  while (count < pending_.size() && state_->writer->is_prepared(pending_[count]))
+    ++count;
+  return count;
+}
+
+Result<void> DuckDbSink::flush() {
+  if (!state_) return fail(ErrorKind::kInternal, "the DuckDB sink is not open");
+  const SteadyTime begun = steady_now();
+  if (auto done = state_->writer->prepare(pending_.front()); !done) return done;
+  const size_t count = prepared_batches();
+  Result<void> done;
+  for (int attempt = 0; attempt <= kConflictRetries; ++attempt) {
+    done = commit_batches(count);
+    // Another branch changed the same rows of _millrace at the same time.
+    if (done || done.error().kind != ErrorKind::kBusy) break;
+  }
+  last_flush_ = steady_now();
+  // A large table makes a transaction dear: then more goes into one.
+  pause_ = std::max<SteadyTime::duration>(Millis(config_.flush_ms), last_flush_ - begun);
+  if (!done) return done;
+  durable_seq_ = pending_[count - 1].seq();
+  for (size_t i = 0; i < count; ++i) {
+    pending_bytes_ -= pending_.front().batch->arena.bytes();
+    pending_.pop_front();
+  }
+  return {};
+}
+
+// One transaction. A value that DuckDB itself refuses is found by trying, and left out.
+Result<void> DuckDbSink::commit_batches(size_t count) {
+  refused_by_duckdb_.clear();
+  refused_.clear();
+  for (size_t attempt = 0;; ++attempt) {
+    Progress progress = state_->progress;
+    bool in_snapshot = state_->in_snapshot;
+    Result<void> done = state_->connection.begin();
+    if (done) done = write_batches(count, progress, in_snapshot);
+    if (done) done = state_->bookkeeping.store(progress);
+    if (done) done = bury_refused();
+    if (done) done = state_->connection.commit();
+    if (done) {
+      state_->progress = std::move(progress);
+      state_->in_snapshot = in_snapshot;
+      return {};
+    }
+    roll_back();
+    if (done.error().kind != ErrorKind::kData || attempt > 0) return done;
+    if (auto found = find_refused(count); !found) return found;
+    if (refused_.empty()) return Failure(done.error());
+  }
+}
+
+void DuckDbSink::roll_back() {
+  state_->connection.roll_back();
+  // Both read again what is committed; where that fails, the next statement says why.
+  static_cast<void>(state_->bookkeeping.progress());
+  static_cast<void>(state_->writer->open());
+}
+
+Result<void> DuckDbSink::write_batches(size_t count, Progress& progress, bool& in_snapshot) {
+  ChangeWriter& writer = *state_->writer;
+  for (size_t i = 0; i < count; ++i) {
+    const BatchView& view = pending_[i];
+    if (view.batch->snapshot_start) {
+      if (auto done = writer.execute(); !done) return done;
+      if (auto done = writer.begin_snapshot(view); !done) return done;
+      in_snapshot = true;
+    }
+    if (auto done = add_without_refused(view, in_snapshot); !done) return done;
+    const bool completes = view.batch->stream != kSlotStream &&
+                           view.batch->offset.snapshot == SnapshotPhase::kCompleted;
+    if (in_snapshot && completes) {
+      if (auto done = writer.execute(); !done) return done;
+      if (auto done = writer.finish_snapshot(); !done) return done;
+      in_snapshot = false;
+    }
+    advance(progress, *view.batch);
+  }
+  return writer.execute();
+}
+
+Result<void> DuckDbSink::add_without_refused(const BatchView& view, bool in_snapshot) {
+  ChangeWriter& writer = *state_->writer;
+  if (refused_by_duckdb_.empty()) return writer.add(view.changes, in_snapshot);
+  size_t from = 0;
+  for (size_t i = 0; i < view.changes.size(); ++i) {
+    if (!refused_by_duckdb_.contains(&view.changes[i])) continue;
+    if (auto done = writer.add(view.changes.subspan(from, i - from), in_snapshot); !done) {
+      return done;
+    }
+    from = i + 1;
+  }
+  return writer.add(view.changes.subspan(from), in_snapshot);
+}
+
+// The dead letters are durable before the progress passes what they hold.
+Result<void> DuckDbSink::bury_refused() {
+  for (Refusal& refusal : state_->writer->take_refused())
+    refused_.push_back(std::move(refusal));
+  if (refused_.empty()) return {};
+  if (context_.dead_letters == nullptr) return Failure(refused_.front().error);
+  for (const Refusal& refusal : refused_) {
+    if (auto done = context_.dead_letters->add(*refusal.change, refusal.error); !done) return done;
+  }
+  return context_.dead_letters->flush();
+}
+
+Result<void> DuckDbSink::find_refused(size_t count) {
+  bool in_snapshot = state_->in_snapshot;
+  for (size_t i = 0; i < count; ++i) {
+    in_snapshot = in_snapshot || pending_[i].batch->snapshot_start;
+    bisect(pending_[i].changes, in_snapshot);
+  }
+  for (const Refusal& refusal : refused_)
+    refused_by_duckdb_.insert(refusal.change);
+  return {};
+}
+
+void DuckDbSink::bisect(std::span<const Change> changes, bool in_snapshot) {
+  if (changes.empty() || is_storable(changes, in_snapshot)) return;
+  if (changes.size() > 1) {
+    bisect(changes.first(changes.size() / 2), in_snapshot);
+    bisect(changes.subspan(changes.size() / 2), in_snapshot);
+    return;
+  }
+  const Change& change = changes.front();
+  const std::string where = change.table == nullptr ? "" : change.table->full_name() + " at ";
+  refused_.push_back(
+      {&change,
+       Error(ErrorKind::kData,
+             where + format_lsn(change.lsn) +
+                 ": DuckDB refuses a value that the sql or the target makes of this change",
+             "look at the row in the dead letters, the sql and the target's types")});
+}
+
+// Tries within a transaction that is rolled back.
+bool DuckDbSink::is_storable(std::span<const Change> changes, bool in_snapshot) {
+  Result<void> done = state_->connection.begin();
+  if (done) done = state_->writer->add(changes, in_snapshot);
+  if (done) done = state_->writer->execute();
+  roll_back();
+  return done || done.error().kind != ErrorKind::kData;
+}
+
+Problem problem_of(const Error& error, std::string key) {
+  return {Problem::Severity::kError, std::move(key), "", error.message, error.cure};
+}
+
+}  // namespace
+
+duckdb::TargetRule duckdb::mirror_rule(const DuckDbSinkConfig& config) {
+  return {config.schema, config.table.empty() ? "${table}" : config.table, false};
+}
+
+std::unique_ptr<Sink> make_duckdb_sink(const DuckDbSinkConfig& config, const BranchConfig& branch,
+                                       const SinkContext& context) {
+  return std::make_unique<DuckDbSink>(config, branch, context);
+}
+
+Problems check_duckdb_sink(const DuckDbSinkConfig& config, const BranchConfig& branch) {
+  Problems problems;
+  SinkContext context;
+  context.branch = branch.name;
+  auto database = Database::open(config.file, database_options(config));
+  if (!database) {
+    problems.push_back(problem_of(database.error(), "duckdb.file"));
+    return problems;
+  }
+  auto connection = (*database)->connect();
+  if (!connection) {
+    problems.push_back(problem_of(connection.error(), "duckdb.file"));
+    return problems;
+  }
+  if (auto done = Bookkeeping(*connection, "", branch.name).open(); !done) {
+    problems.push_back(problem_of(done.error(), "duckdb.file"));
+  }
+  if (config.mode == DuckDbMode::kSql && branch.sql.empty()) {
+    problems.push_back({Problem::Severity::kError, "duckdb.mode", "",
+                        "duckdb.mode = sql needs sql in the branch",
+                        "give the branch its sql, or use duckdb.mode = history"});
+  }
+  if (config.mode == DuckDbMode::kMirror && !branch.sql.empty()) {
+    problems.push_back({Problem::Severity::kError, "duckdb.mode", "",
+                        "duckdb.mode = mirror takes no sql",
+                        "use duckdb.mode = history, or leave the sql out"});
+  }
+  for (const auto& [tables, sql] : branch.sql) {
+    if (auto done = duckdb::check_row_statement(*connection, sql); !done) {
+      problems.push_back(problem_of(done.error(), "sql"));
+    }
+  }
+  return problems;
+}
+
+}  // namespace millrace

@@ -1,0 +1,107 @@
+#include "sink/duckdb/mirror_writer.h"
+
+namespace millrace::duckdb {
+
+Result<void> MirrorWriter::open() {
+  for (auto& [name, table] : tables_)
+    table->forget();
+  refused_.clear();
+  auto unfinished = bookkeeping_.unfinished();
+  if (!unfinished) return Failure(unfinished.error());
+  emptied_ = std::move(*unfinished);
+  return {};
+}
+
+// The schemas of the view's changes, and those of the batch that a snapshot brings for tables
+// without rows.
+std::vector<SchemaPtr> MirrorWriter::schemas_of(const BatchView& view) const {
+  std::set<const TableSchema*> used;
+  for (const Change& change : view.changes) {
+    if (is_row(change.op) || change.op == Op::kTruncate) used.insert(change.table);
+  }
+  std::vector<SchemaPtr> out;
+  for (const SchemaPtr& schema : view.batch->schemas) {
+    const bool is_used = used.erase(schema.get()) > 0;
+    if (is_used || (view.batch->snapshot_start && is_ours_(*schema))) out.push_back(schema);
+  }
+  return out;
+}
+
+MirrorTable* MirrorWriter::table_of(const TableSchema& schema) const {
+  const auto found = tables_.find(schema.full_name());
+  return found == tables_.end() ? nullptr : found->second.get();
+}
+
+bool MirrorWriter::is_prepared(const BatchView& view) const {
+  if (view.batch->snapshot_start) return false;
+  const TableSchema* last = nullptr;
+  for (const Change& change : view.changes) {
+    if (change.table == nullptr || change.table == last) continue;
+    last = change.table;
+    const MirrorTable* table = table_of(*last);
+    if (table == nullptr || !table->knows(*last)) return false;
+  }
+  return true;
+}
+
+Result<void> MirrorWriter::prepare(const BatchView& view) {
+  for (const SchemaPtr& schema : schemas_of(view)) {
+    auto& table = tables_[schema->full_name()];
+    if (table == nullptr) {
+      table = std::make_unique<MirrorTable>(connection_, target_name(rule_, *schema));
+    }
+    if (table->knows(*schema)) continue;
+    if (auto done = table->fit(bookkeeping_, schema); !done) return done;
+  }
+  return {};
+}
+
+Result<void> MirrorWriter::empty_for_snapshot(MirrorTable& table) {
+  if (emptied_.contains(table.name().sql())) return {};
+  if (auto done = table.empty_out(); !done) return done;
+  emptied_.insert(table.name().sql());
+  return bookkeeping_.add_unfinished(table.name().sql());
+}
+
+Result<void> MirrorWriter::begin_snapshot(const BatchView& view) {
+  // What an unfinished snapshot left, also of tables that this one may not have.
+  for (const std::string& target : emptied_) {
+    auto done = connection_.execute("DELETE FROM " + target);
+    if (!done) return Failure(done.error());
+  }
+  if (auto done = bookkeeping_.clear_unfinished(); !done) return done;
+  emptied_.clear();
+  for (const SchemaPtr& schema : view.batch->schemas) {
+    MirrorTable* table = table_of(*schema);
+    if (table == nullptr) continue;
+    if (auto done = empty_for_snapshot(*table); !done) return done;
+  }
+  return {};
+}
+
+Result<void> MirrorWriter::add(std::span<const Change> changes, bool in_snapshot) {
+  for (const Change& change : changes) {
+    if (!is_row(change.op) && change.op != Op::kTruncate) continue;
+    MirrorTable& table = *table_of(*change.table);
+    const bool is_new = change.op == Op::kRead && in_snapshot;
+    if (is_new) {
+      if (auto done = empty_for_snapshot(table); !done) return done;
+    }
+    if (auto done = table.add(change, is_new, refused_); !done) return done;
+  }
+  return {};
+}
+
+Result<void> MirrorWriter::execute() {
+  for (auto& [name, table] : tables_) {
+    if (auto done = table->execute(refused_); !done) return done;
+  }
+  return {};
+}
+
+Result<void> MirrorWriter::finish_snapshot() {
+  emptied_.clear();
+  return bookkeeping_.clear_unfinished();
+}
+
+}  // namespace millrace::duckdb
