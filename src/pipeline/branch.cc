@@ -1,0 +1,311 @@
+#include "pipeline/branch.h"
+
+#include "base/log.h"
+#include "pipeline/progress.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr Millis kIdleWait{100};    // how long a thread sleeps when nothing happens
+constexpr Millis kInFlightPoll{2};  // while the sink has something that is not durable yet
+
+}  // namespace
+
+std::string_view name(BranchState state) {
+  switch (state) {
+    case BranchState::kOpening:
+      return "opening";
+    case BranchState::kRunning:
+      return "running";
+    case BranchState::kWaiting:
+      return "waiting";
+    case BranchState::kFailed:
+      return "failed";
+    case BranchState::kDone:
+      return "done";
+  }
+  return "done";
+}
+
+Branch::Branch(BranchOptions options, BranchParts parts, MemoryBudget& budget)
+    : options_(std::move(options)),
+      parts_(std::move(parts)),
+      budget_(budget),
+      wait_(options_.retry_min, options_.retry_max) {}
+
+Branch::~Branch() {
+  stop();
+}
+
+void Branch::start() {
+  writer_ = std::jthread([this](std::stop_token stop) { write_loop(stop); });
+  transformer_ = std::jthread([this](std::stop_token stop) { transform_loop(stop); });
+}
+
+void Branch::stop() {
+  transformer_.request_stop();
+  writer_.request_stop();
+  incoming_.wake();
+  ready_.wake();
+  durable_changed_.notify_all();
+  if (transformer_.joinable()) transformer_.join();
+  if (writer_.joinable()) writer_.join();
+}
+
+// --- the reader's side
+// ----------------------------------------------------------------------------
+
+bool Branch::opened() const {
+  const std::lock_guard lock(mutex_);
+  return opened_;
+}
+
+std::optional<Progress> Branch::sink_progress() const {
+  const std::lock_guard lock(mutex_);
+  return sink_progress_;
+}
+
+void Branch::begin_after(const Progress& progress) {
+  const std::lock_guard lock(mutex_);
+  offered_ = progress;
+  durable_ = progress;
+}
+
+Progress Branch::offered() const {
+  const std::lock_guard lock(mutex_);
+  return offered_;
+}
+
+void Branch::offer(const BatchPtr& batch) {
+  BatchView view{batch, batch->changes, {}, {}};
+  {
+    const std::lock_guard lock(mutex_);
+    drop_delivered(view, offered_);
+    const bool repeats = batch->stream == kSlotStream && covers(offered_, *batch);
+    if (repeats && view.changes.empty()) return;
+    if (!repeats) advance(offered_, *batch);
+  }
+  bytes_held_ += batch->bytes();
+  ++given_;
+  incoming_.push(std::move(view));
+}
+
+BranchStatus Branch::status() const {
+  const std::lock_guard lock(mutex_);
+  return BranchStatus{.name = options_.name,
+                      .state = state_.load(),
+                      .error = error_,
+                      .events = events_,
+                      .batches_held = given_.load() - finished_.load(),
+                      .bytes_held = bytes_held_.load(),
+                      .durable = durable_,
+                      .commit_us = commit_us_};
+}
+
+bool Branch::wait_durable(const Batch& batch, std::stop_token stop) const {
+  std::unique_lock lock(mutex_);
+  while (!covers(durable_, batch)) {
+    if (stop.stop_requested() || state_ == BranchState::kFailed) return false;
+    durable_changed_.wait_for(lock, kIdleWait);
+  }
+  return true;
+}
+
+bool Branch::drain(SteadyTime deadline) {
+  draining_ = true;
+  ready_.wake();
+  std::unique_lock lock(mutex_);
+  return durable_changed_.wait_until(lock, deadline, [&] {
+    return finished_ == given_ || state_ == BranchState::kFailed;
+  }) && state_ != BranchState::kFailed;
+}
+
+// --- transform and convert
+// ------------------------------------------------------------------------
+
+void Branch::transform_loop(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    auto view = incoming_.pop(steady_now() + kIdleWait);
+    if (!view) continue;
+    if (after_ != nullptr && !after_->wait_durable(*view->batch, stop)) {
+      if (!stop.stop_requested()) {
+        fail_with(Error(ErrorKind::kInternal, "the branch that this one runs after has failed"));
+      }
+      return;
+    }
+    // Converted bytes come on top of the batches: don't run ahead of the writer when memory is
+    // short.
+    while (budget_.over() && ready_.size() > 0 && !stop.stop_requested()) {
+      std::this_thread::sleep_for(kInFlightPoll);
+    }
+    if (const auto done = prepare(*view); !done) return fail_with(done.error());
+    ready_.push(std::move(*view));
+  }
+}
+
+Result<void> Branch::prepare(BatchView& view) {
+  parts_.tables.apply(view);
+  for (const auto& transform : parts_.transforms) {
+    if (auto done = transform->apply(view); !done) return done;
+  }
+  if (parts_.converter == nullptr) return {};
+  return parts_.converter->convert(view);
+}
+
+// --- write
+// ----------------------------------------------------------------------------------------
+
+void Branch::write_loop(std::stop_token stop) {
+  if (!open_sink(stop)) return;
+  while (!stop.stop_requested()) {
+    auto view = ready_.pop(held_.empty() ? steady_now() + kIdleWait : steady_now());
+    if (view) {
+      if (const auto done = write_one(std::move(*view), stop); !done) {
+        if (!recover(done.error(), stop)) return;
+        continue;
+      }
+    }
+    if (held_.empty()) continue;
+    const auto deadline = steady_now() + (view ? Millis(0) : kInFlightPoll);
+    const auto report =
+        draining_ && !view ? parts_.sink->drain(deadline) : parts_.sink->poll(deadline);
+    if (!report) {
+      if (!recover(report.error(), stop)) return;
+      continue;
+    }
+    take_report(*report);
+  }
+  if (state_ != BranchState::kFailed) set_state(BranchState::kDone, "");
+}
+
+bool Branch::open_sink(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    auto progress = parts_.sink->open();
+    if (progress) {
+      const std::lock_guard lock(mutex_);
+      sink_progress_ = std::move(*progress);
+      opened_ = true;
+      error_.clear();
+      state_ = BranchState::kRunning;
+      return true;
+    }
+    if (policy(progress.error().kind) != ErrorPolicy::kRetry) {
+      fail_with(progress.error());
+      return false;
+    }
+    set_state(BranchState::kWaiting, progress.error().text());
+    log::warn("sink not reachable, trying again",
+              {{"branch", options_.name}, {"error", progress.error().text()}});
+    ready_.sleep_until(steady_now() + wait_.next());
+  }
+  return false;
+}
+
+Result<void> Branch::write_one(BatchView view, std::stop_token stop) {
+  const size_t bytes = view.batch->bytes();
+  held_.push_back({view, bytes});
+  while (!stop.stop_requested()) {
+    auto done = parts_.sink->write(view);
+    if (done || done.error().kind != ErrorKind::kBusy) return done;
+    auto report = parts_.sink->poll(steady_now() + kInFlightPoll);
+    if (!report) return std::unexpected(report.error());
+    take_report(*report);
+  }
+  return {};
+}
+
+void Branch::take_report(const SinkReport& report) {
+  bool moved = false;
+  size_t bytes = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!held_.empty() && held_.front().view.seq() <= report.durable_seq) {
+      const Held& done = held_.front();
+      const Batch& batch = *done.view.batch;
+      if (batch.stream != kSlotStream || !covers(durable_, batch)) advance(durable_, batch);
+      events_ += done.view.changes.size();
+      if (!batch.changes.empty()) commit_us_ = batch.changes.back().commit_us;
+      bytes += done.bytes;
+      held_.pop_front();
+      ++finished_;
+      moved = true;
+    }
+  }
+  if (!moved) return;
+  wait_.reset();
+  bytes_held_ -= bytes;
+  durable_changed_.notify_all();
+}
+
+// After a failure that may pass: wait, open again, hand over again what is not durable.
+bool Branch::recover(Error error, std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    if (policy(error.kind) != ErrorPolicy::kRetry) {
+      fail_with(error);
+      return false;
+    }
+    set_state(BranchState::kWaiting, error.text());
+    log::warn("sink failed, trying again", {{"branch", options_.name}, {"error", error.text()}});
+    ready_.sleep_until(steady_now() + wait_.next());
+    if (stop.stop_requested()) return false;
+    auto progress = parts_.sink->open();
+    if (progress) {
+      if (*progress) forget_stored(**progress);
+      const auto written = write_held(stop);
+      if (written) {
+        set_state(BranchState::kRunning, "");
+        log::info("sink is back", {{"branch", options_.name}});
+        return true;
+      }
+      error = written.error();
+    } else {
+      error = progress.error();
+    }
+  }
+  return false;
+}
+
+// A sink that keeps progress with its data may have made more durable than it could report.
+void Branch::forget_stored(const Progress& stored) {
+  uint64_t last = 0;
+  for (Held& held : held_) {
+    if (held.view.batch->stream == kSlotStream && covers(stored, *held.view.batch))
+      last = held.view.seq();
+  }
+  take_report({last});
+  for (Held& held : held_) {
+    // Records are stored by whole batches: a batch is covered or is not.
+    if (parts_.converter == nullptr) drop_delivered(held.view, stored);
+  }
+}
+
+Result<void> Branch::write_held(std::stop_token stop) {
+  std::deque<Held> again;
+  again.swap(held_);
+  while (!again.empty()) {
+    Held next = std::move(again.front());
+    again.pop_front();
+    if (auto done = write_one(std::move(next.view), stop); !done) {
+      held_.insert(held_.end(), std::make_move_iterator(again.begin()),
+                   std::make_move_iterator(again.end()));
+      return done;
+    }
+  }
+  return {};
+}
+
+void Branch::fail_with(const Error& error) {
+  set_state(BranchState::kFailed, error.text());
+  log::error("branch failed",
+             {{"branch", options_.name}, {"kind", name(error.kind)}, {"error", error.text()}});
+  durable_changed_.notify_all();
+}
+
+void Branch::set_state(BranchState state, std::string error) {
+  const std::lock_guard lock(mutex_);
+  state_ = state;
+  error_ = std::move(error);
+}
+
+}  // namespace millrace

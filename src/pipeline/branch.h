@@ -1,0 +1,147 @@
+// One branch of a pipeline: tables → transforms → (converter) → sink, in two threads joined by a
+// queue (transform + convert | write), with its own progress and its own retries.
+//
+// The reader's thread calls start, offer, stop and the const methods; the branch's two threads do
+// the rest.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/back_off.h"
+#include "base/hand_over_queue.h"
+#include "base/memory_budget.h"
+#include "convert/converter.h"
+#include "event/batch.h"
+#include "pipeline/table_selector.h"
+#include "sink/sink.h"
+#include "transform/transform.h"
+
+namespace millrace {
+
+enum class BranchState : uint8_t {
+  kOpening,  // the sink has not answered yet
+  kRunning,
+  kWaiting,  // the sink failed in a way that may pass: trying again
+  kFailed,   // for good, until the next start
+  kDone,     // stopped
+};
+
+std::string_view name(BranchState state);
+
+struct BranchOptions {
+  std::string name;
+  Millis retry_min{200};
+  Millis retry_max{10000};
+};
+
+struct BranchParts {
+  TableSelector tables;
+  std::vector<std::unique_ptr<Transform>> transforms;
+  std::unique_ptr<Converter> converter;  // null: the sink takes changes
+  std::unique_ptr<DeadLetters> dead_letters;
+  std::unique_ptr<Sink> sink;
+};
+
+struct BranchStatus {
+  std::string name;
+  BranchState state = BranchState::kOpening;
+  bool parked = false;
+  std::string error;    // what it waits for or failed with; empty when well
+  uint64_t events = 0;  // changes made durable since the start
+  uint64_t batches_held = 0;
+  uint64_t bytes_held = 0;
+  Progress durable;       // what is durable
+  int64_t commit_us = 0;  // commit time of the newest durable change; 0 = none yet
+};
+
+class Branch {
+ public:
+  Branch(BranchOptions options, BranchParts parts, MemoryBudget& budget);
+  ~Branch();
+
+  // Starts the threads; the sink is opened by the writer. progress(): known once it is open.
+  void start();
+
+  // What the sink holds together with its data: {} until opened() (or for a sink that keeps none).
+  bool opened() const;
+  std::optional<Progress> sink_progress() const;
+
+  // This branch handles a batch only when `other` has made it durable. Before start().
+  void run_after(const Branch* other) { after_ = other; }
+
+  // Hands a batch over; changes that stand at or below what it was given before are left out.
+  void offer(const BatchPtr& batch);
+  // Where what it was given ends, per stream: from where the source must go on for it.
+  Progress offered() const;
+  // Sets where to begin: everything at or below is left out of what comes. Before the first
+  // offer().
+  void begin_after(const Progress& progress);
+
+  BranchStatus status() const;
+
+  size_t bytes_held() const { return bytes_held_.load(); }
+
+  BranchState state() const { return state_.load(); }
+
+  // Waits until everything up to this point of this stream is durable, or the branch ends.
+  bool wait_durable(const Batch& batch, std::stop_token stop) const;
+
+  // No more batches come: makes durable what it has. True when it did so before the deadline.
+  bool drain(SteadyTime deadline);
+  void stop();
+
+ private:
+  struct Held {  // handed to the sink or about to be, not yet durable
+    BatchView view;
+    size_t bytes;
+  };
+
+  void transform_loop(std::stop_token stop);
+  void write_loop(std::stop_token stop);
+  Result<void> prepare(BatchView& view);
+  bool open_sink(std::stop_token stop);
+  Result<void> write_one(BatchView view, std::stop_token stop);
+  Result<void> write_held(std::stop_token stop);
+  void take_report(const SinkReport& report);
+  void forget_stored(const Progress& stored);
+  bool recover(Error error, std::stop_token stop);
+  void fail_with(const Error& error);
+  void set_state(BranchState state, std::string error);
+
+  const BranchOptions options_;
+  BranchParts parts_;
+  MemoryBudget& budget_;
+  const Branch* after_ = nullptr;
+
+  HandOverQueue<BatchView> incoming_;
+  HandOverQueue<BatchView> ready_;
+  std::deque<Held> held_;  // writer only
+  BackOff wait_;           // writer only; starts over when something became durable
+  std::atomic<size_t> bytes_held_{0};
+  std::atomic<uint64_t> given_{0};     // batches offered
+  std::atomic<uint64_t> finished_{0};  // batches durable
+  std::atomic<BranchState> state_{BranchState::kOpening};
+  std::atomic<bool> draining_{false};
+
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::condition_variable durable_changed_;
+  std::optional<Progress> sink_progress_;
+  bool opened_ = false;
+  Progress offered_;
+  Progress durable_;
+  std::string error_;
+  uint64_t events_ = 0;
+  int64_t commit_us_ = 0;
+
+  std::jthread transformer_;
+  std::jthread writer_;
+};
+
+}  // namespace millrace

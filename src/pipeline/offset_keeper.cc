@@ -1,0 +1,59 @@
+#include "pipeline/offset_keeper.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace millrace {
+
+void OffsetKeeper::add(const Branch& branch, OffsetStore& store, Progress stored) {
+  entries_.push_back({&branch, &store, std::move(stored)});
+}
+
+void OffsetKeeper::start() {
+  if (entries_.empty()) return;
+  thread_ = std::jthread([this](std::stop_token stop) {
+    std::mutex sleep_mutex;
+    std::unique_lock lock(sleep_mutex);
+    while (!stop.stop_requested()) {
+      wake_.wait_for(lock, stop, interval_, [] { return false; });
+      if (const auto done = flush(); !done) {
+        log::warn("offsets not stored, trying again", {{"error", done.error().text()}});
+      }
+    }
+  });
+}
+
+void OffsetKeeper::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
+}
+
+Result<void> OffsetKeeper::flush() {
+  const std::lock_guard lock(flush_mutex_);
+  Result<void> result;
+  for (Entry& entry : entries_) {
+    if (auto done = save(entry); !done) result = done;
+  }
+  return result;
+}
+
+Result<void> OffsetKeeper::save(Entry& entry) {
+  Progress durable = entry.branch->status().durable;
+  if (durable == entry.stored) return {};
+  if (auto done = entry.store->save(durable); !done) return done;
+  const std::lock_guard lock(mutex_);
+  entry.stored = std::move(durable);
+  return {};
+}
+
+std::optional<Progress> OffsetKeeper::stored(const Branch& branch) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const Entry& entry) { return entry.branch == &branch; });
+  if (found == entries_.end()) return std::nullopt;
+  return found->stored;
+}
+
+}  // namespace millrace

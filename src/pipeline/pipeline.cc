@@ -1,0 +1,333 @@
+#include "pipeline/pipeline.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "pipeline/progress.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr Millis kPollWait{50};     // also how often confirm() is called when nothing comes
+constexpr Millis kFullWait{1};      // between looks when memory is full
+constexpr Millis kParkAfter{1000};  // a branch that holds the others up for so long is parked
+constexpr Millis kOpenWait{5000};   // a sink that is away for so long at the start is begun parked
+
+}  // namespace
+
+bool PipelineStatus::healthy() const {
+  return source_error.empty() &&
+         std::all_of(branches.begin(), branches.end(),
+                     [](const auto& branch) { return branch.state == BranchState::kRunning; });
+}
+
+Pipeline::Pipeline(PipelineRunOptions options, MemoryBudget& budget, std::unique_ptr<Source> source)
+    : options_(std::move(options)),
+      budget_(budget),
+      source_(std::move(source)),
+      keeper_(options_.offset_flush_interval) {}
+
+Result<std::unique_ptr<Pipeline>> Pipeline::make(PipelineRunOptions options, MemoryBudget& budget,
+                                                 std::unique_ptr<Source> source,
+                                                 std::vector<PipelineBranch> branches) {
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(options), budget, std::move(source)));
+  for (PipelineBranch& branch : branches) {
+    auto lane = std::make_unique<Lane>();
+    lane->name = branch.options.name;
+    lane->branch =
+        std::make_unique<Branch>(std::move(branch.options), std::move(branch.parts), budget);
+    lane->store = std::move(branch.store);
+    lane->after = std::move(branch.after);
+    pipeline->lanes_.push_back(std::move(lane));
+  }
+  if (auto linked = pipeline->link_after(); !linked) return std::unexpected(linked.error());
+  return pipeline;
+}
+
+Result<void> Pipeline::link_after() {
+  for (const auto& lane : lanes_) {
+    if (lane->after.empty()) continue;
+    const auto other = std::find_if(lanes_.begin(), lanes_.end(), [&](const auto& candidate) {
+      return candidate->name == lane->after && candidate->after.empty();
+    });
+    if (other == lanes_.end()) {
+      return fail(ErrorKind::kConfig, "branch " + lane->name + ": after = \"" + lane->after +
+                                          "\" names no branch, or one that waits itself");
+    }
+    lane->branch->run_after((*other)->branch.get());
+  }
+  return {};
+}
+
+Result<void> Pipeline::run(std::stop_token stop) {
+  for (const auto& lane : lanes_)
+    lane->branch->start();
+  auto result = begin(stop);
+  if (result) {
+    keeper_.start();
+    result = read(stop);
+  }
+  auto finished = finish();
+  return result ? finished : result;
+}
+
+// --- start
+// ----------------------------------------------------------------------------------------
+
+// Finds out where each branch stands. A sink that does not answer holds the start up only when
+// nothing else knows where its branch stands.
+Result<void> Pipeline::begin(std::stop_token stop) {
+  const auto patience = steady_now() + kOpenWait;
+  std::vector<Lane*> todo;
+  for (const auto& lane : lanes_)
+    todo.push_back(lane.get());
+  while (!todo.empty()) {
+    if (stop.stop_requested()) return {};
+    Result<void> failed;
+    std::erase_if(todo, [&](Lane* lane) {
+      auto begun = begin_lane(*lane, steady_now() < patience);
+      if (!begun) failed = std::unexpected(begun.error());
+      return begun && *begun;
+    });
+    if (!failed) return failed;
+    if (!todo.empty()) std::this_thread::sleep_for(kFullWait);
+  }
+  return {};
+}
+
+// False: not known yet.
+Result<bool> Pipeline::begin_lane(Lane& lane, bool wait_for_sink) {
+  const BranchStatus status = lane.branch->status();
+  if (status.state == BranchState::kFailed) {
+    return fail(ErrorKind::kConfig, "branch " + lane.name + ": " + status.error);
+  }
+  const bool opened = lane.branch->opened();
+  if (!opened && wait_for_sink) return false;
+  if (opened) {
+    if (const auto own = lane.branch->sink_progress()) {
+      lane.branch->begin_after(*own);
+      return true;
+    }
+  }
+  Progress stored;
+  if (lane.store != nullptr) {
+    auto loaded = lane.store->load();
+    if (!loaded) {
+      if (policy(loaded.error().kind) == ErrorPolicy::kRetry) return false;
+      return std::unexpected(loaded.error().in("branch " + lane.name));
+    }
+    stored = std::move(*loaded);
+    if (!opened && stored.empty()) return false;
+    keeper_.add(*lane.branch, *lane.store, stored);
+  }
+  lane.parked = !opened;
+  lane.branch->begin_after(stored);
+  return true;
+}
+
+Result<void> Pipeline::connect(std::stop_token stop) {
+  BackOff wait(options_.retry_min, options_.retry_max);
+  while (!stop.stop_requested()) {
+    std::vector<BranchProgress> progress;
+    for (const auto& lane : lanes_) {
+      Progress offered = lane->branch->offered();
+      const bool fresh = offered.empty();
+      progress.push_back({lane->name, fresh ? std::nullopt : std::optional(std::move(offered))});
+    }
+    const auto opened = source_->open(progress);
+    if (opened) {
+      set_source_error("");
+      connected_ = true;
+      return {};
+    }
+    if (policy(opened.error().kind) != ErrorPolicy::kRetry) return opened;
+    set_source_error(opened.error().text());
+    const Millis pause = wait.next();
+    log::warn("source not ready, trying again", {{"pipeline", options_.name},
+                                                 {"wait_ms", pause.count()},
+                                                 {"error", opened.error().text()}});
+    const auto until = steady_now() + pause;
+    while (steady_now() < until && !stop.stop_requested())
+      std::this_thread::sleep_for(kPollWait);
+  }
+  return {};
+}
+
+// --- read
+// -----------------------------------------------------------------------------------------
+
+Result<void> Pipeline::read(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    if (!connected_) {
+      if (auto done = connect(stop); !done) return done;
+      continue;
+    }
+    if (!any_alive())
+      return fail(ErrorKind::kInternal, "no branch can go on; see the errors above");
+    if (unpark_recovered()) {
+      connected_ = false;
+      continue;
+    }
+    if (source_->finished()) return {};
+    confirm();
+    if (!has_room()) {
+      park_laggards();
+      std::this_thread::sleep_for(kFullWait);
+      continue;
+    }
+    full_since_ = {};
+    if (auto done = poll_once(); !done) {
+      if (policy(done.error().kind) != ErrorPolicy::kRetry) return done;
+      set_source_error(done.error().text());
+      log::warn("source lost, connecting again",
+                {{"pipeline", options_.name}, {"error", done.error().text()}});
+      ++reconnects_;
+      connected_ = false;
+    }
+  }
+  return {};
+}
+
+Result<void> Pipeline::poll_once() {
+  auto batch = source_->poll(steady_now() + kPollWait);
+  if (!batch) return std::unexpected(batch.error());
+  if (*batch != nullptr) hand_over(std::move(*batch));
+  return {};
+}
+
+void Pipeline::hand_over(std::shared_ptr<Batch> batch) {
+  batch->seq = next_seq_++;
+  batch->account();
+  events_ += batch->changes.size();
+  const BatchPtr shared = std::move(batch);
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    const bool addressed = (shared->audience >> i & 1) != 0;
+    if (addressed && !lanes_[i]->parked) lanes_[i]->branch->offer(shared);
+  }
+}
+
+// --- back-pressure and parking
+// --------------------------------------------------------------------
+
+size_t Pipeline::share() const {
+  return budget_.max() / std::max<size_t>(1, lanes_.size());
+}
+
+bool Pipeline::has_room() const {
+  if (budget_.over()) return false;
+  return std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) {
+    return lane->parked || lane->branch->bytes_held() < share();
+  });
+}
+
+// When there has been no room for a while: those who hold more than their share are left behind, as
+// long as someone else can go on.
+void Pipeline::park_laggards() {
+  const auto now = steady_now();
+  if (full_since_ == SteadyTime{}) full_since_ = now;
+  if (now - full_since_ < kParkAfter) return;
+  full_since_ = {};
+  std::vector<Lane*> laggards;
+  for (const auto& lane : lanes_) {
+    if (!lane->parked && lane->branch->bytes_held() >= share()) laggards.push_back(lane.get());
+  }
+  const auto parked = std::count_if(lanes_.begin(), lanes_.end(),
+                                    [](const auto& lane) { return lane->parked.load(); });
+  if (laggards.size() + static_cast<size_t>(parked) >= lanes_.size()) return;
+  for (Lane* lane : laggards) {
+    lane->parked = true;
+    log::warn("branch is behind: parked, the others go on",
+              {{"branch", lane->name}, {"bytes_held", lane->branch->bytes_held()}});
+  }
+}
+
+// True when a parked branch has delivered all that it was given: the source must go back for it.
+bool Pipeline::unpark_recovered() {
+  bool any = false;
+  for (const auto& lane : lanes_) {
+    const bool well = lane->parked && lane->branch->bytes_held() == 0 &&
+                      lane->branch->state() == BranchState::kRunning;
+    if (!well) continue;
+    lane->parked = false;
+    any = true;
+    log::info("parked branch is well: reading again from where it stands",
+              {{"branch", lane->name}});
+  }
+  return any;
+}
+
+bool Pipeline::any_alive() const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) {
+    return lane->branch->state() != BranchState::kFailed;
+  });
+}
+
+// --- progress
+// -------------------------------------------------------------------------------------
+
+Lsn Pipeline::lowest_durable() const {
+  Lsn lowest = ~Lsn{0};
+  for (const auto& lane : lanes_) {
+    const auto stored = keeper_.stored(*lane->branch);
+    lowest = std::min(lowest, confirmable(stored ? *stored : lane->branch->status().durable));
+  }
+  return lowest;
+}
+
+void Pipeline::confirm() {
+  if (const auto done = source_->confirm(lowest_durable()); !done) {
+    log::debug("confirm failed",
+               {{"error", done.error().text()}});  // poll() says the same and reconnects
+  }
+}
+
+Result<void> Pipeline::finish() {
+  const auto deadline = steady_now() + options_.shutdown_timeout;
+  std::string behind;
+  for (const auto& lane : lanes_) {
+    if (lane->branch->drain(deadline)) continue;
+    behind += (behind.empty() ? "" : ", ") + lane->name;
+  }
+  keeper_.stop();
+  const auto stored = keeper_.flush();
+  if (connected_) {
+    confirm();
+    if (auto closed = source_->close(); !closed) {
+      log::warn("source not closed in order", {{"error", closed.error().text()}});
+    }
+  }
+  for (const auto& lane : lanes_)
+    lane->branch->stop();
+  if (!behind.empty()) {
+    return fail(ErrorKind::kStopped, "stopped before these branches had delivered all: " + behind,
+                "nothing is lost: they go on from where they stand at the next start");
+  }
+  return stored;
+}
+
+void Pipeline::set_source_error(std::string error) {
+  const std::lock_guard lock(mutex_);
+  source_error_ = std::move(error);
+}
+
+PipelineStatus Pipeline::status() const {
+  PipelineStatus out;
+  out.name = options_.name;
+  out.source = source_->status();
+  {
+    const std::lock_guard lock(mutex_);
+    out.source_error = source_error_;
+  }
+  out.events = events_;
+  out.reconnects = reconnects_;
+  out.memory_used = budget_.used();
+  out.memory_max = budget_.max();
+  for (const auto& lane : lanes_) {
+    out.branches.push_back(lane->branch->status());
+    out.branches.back().parked = lane->parked;
+  }
+  return out;
+}
+
+}  // namespace millrace

@@ -1,0 +1,102 @@
+// One source, one or more branches: reads, hands over, confirms. Bounded in bytes; a branch that is
+// behind is parked (DESIGN: the reader goes on without it and reconnects for it once it is well).
+//
+// run() is the reader's thread; status() may be called from any.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/branch.h"
+#include "pipeline/offset_keeper.h"
+#include "source/source.h"
+
+namespace millrace {
+
+struct PipelineRunOptions {
+  std::string name;
+  Millis shutdown_timeout{10000};
+  Millis offset_flush_interval{1000};
+  Millis retry_min{200};
+  Millis retry_max{10000};
+};
+
+struct PipelineBranch {
+  BranchOptions options;
+  BranchParts parts;
+  std::unique_ptr<OffsetStore> store;  // used when the sink keeps no progress; null only in tests
+  std::string after;                   // name of the branch that it runs after; empty = none
+};
+
+struct PipelineStatus {
+  std::string name;
+  SourceStatus source;
+  std::string source_error;  // what the source waits for; empty when well
+  uint64_t events = 0;       // changes read since the start
+  uint64_t reconnects = 0;
+  size_t memory_used = 0;
+  size_t memory_max = 0;
+  std::vector<BranchStatus> branches;
+
+  // Streaming or snapshotting, and every branch is running.
+  bool healthy() const;
+};
+
+class Pipeline {
+ public:
+  // `budget` outlives the pipeline. Errors: an unknown `after`.
+  static Result<std::unique_ptr<Pipeline>> make(PipelineRunOptions options, MemoryBudget& budget,
+                                                std::unique_ptr<Source> source,
+                                                std::vector<PipelineBranch> branches);
+
+  // Until stop is requested (then drains: kStopped names the branches that could not be), the
+  // source is finished, or nothing can go on.
+  Result<void> run(std::stop_token stop);
+
+  PipelineStatus status() const;
+
+ private:
+  struct Lane {
+    std::unique_ptr<Branch> branch;
+    std::unique_ptr<OffsetStore> store;
+    std::string name;
+    std::string after;
+    std::atomic<bool> parked{false};
+  };
+
+  Pipeline(PipelineRunOptions options, MemoryBudget& budget, std::unique_ptr<Source> source);
+  Result<void> link_after();
+  Result<void> begin(std::stop_token stop);
+  Result<bool> begin_lane(Lane& lane, bool wait_for_sink);
+  Result<void> connect(std::stop_token stop);
+  Result<void> read(std::stop_token stop);
+  Result<void> poll_once();
+  void hand_over(std::shared_ptr<Batch> batch);
+  bool has_room() const;
+  void park_laggards();
+  bool unpark_recovered();
+  void confirm();
+  Lsn lowest_durable() const;
+  size_t share() const;
+  bool any_alive() const;
+  Result<void> finish();
+  void set_source_error(std::string error);
+
+  const PipelineRunOptions options_;
+  MemoryBudget& budget_;
+  std::unique_ptr<Source> source_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  OffsetKeeper keeper_;
+  uint64_t next_seq_ = 1;
+  SteadyTime full_since_{};  // since when there is no room; epoch = there is
+  bool connected_ = false;
+
+  std::atomic<uint64_t> events_{0};
+  std::atomic<uint64_t> reconnects_{0};
+  mutable std::mutex mutex_;  // guards source_error_
+  std::string source_error_;
+};
+
+}  // namespace millrace

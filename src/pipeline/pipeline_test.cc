@@ -1,0 +1,203 @@
+#include "pipeline/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/support/memory_source.h"
+#include "tests/support/scripted_sink.h"
+
+namespace millrace {
+namespace {
+
+std::vector<Lsn> commits(int count) {
+  std::vector<Lsn> out;
+  for (int i = 1; i <= count; ++i)
+    out.push_back(static_cast<Lsn>(i) * 10);
+  return out;
+}
+
+// A pipeline over a MemorySource whose branches end in ScriptedSinks.
+struct Fixture {
+  explicit Fixture(int transactions, size_t bytes_each = 100, size_t budget_bytes = 32 << 20)
+      : budget(budget_bytes),
+        owned(std::make_unique<MemorySource>(&budget, transactions, bytes_each)),
+        source(owned.get()) {}
+
+  SinkScript& add(const std::string& name, const std::string& after = "") {
+    scripts.push_back(std::make_unique<SinkScript>());
+    PipelineBranch branch;
+    branch.options = {.name = name, .retry_min = Millis(1), .retry_max = Millis(5)};
+    branch.parts.sink = std::make_unique<ScriptedSink>(*scripts.back());
+    branch.after = after;
+    branches.push_back(std::move(branch));
+    return *scripts.back();
+  }
+
+  void start() {
+    PipelineRunOptions options{.name = "test",
+                               .shutdown_timeout = Millis(300),
+                               .retry_min = Millis(1),
+                               .retry_max = Millis(5)};
+    auto made = Pipeline::make(options, budget, std::move(owned), std::move(branches));
+    ASSERT_TRUE(made) << made.error().text();
+    pipeline = std::move(*made);
+    thread = std::jthread([this](std::stop_token stop) { result = pipeline->run(stop); });
+  }
+
+  void join() { thread.join(); }
+
+  void stop() {
+    thread.request_stop();
+    thread.join();
+  }
+
+  template <class Condition>
+  bool eventually(Condition condition) {
+    const auto deadline = steady_now() + Millis(10000);
+    while (!condition()) {
+      if (steady_now() > deadline) return false;
+      std::this_thread::sleep_for(Millis(2));
+    }
+    return true;
+  }
+
+  MemoryBudget budget;
+  std::unique_ptr<MemorySource> owned;
+  MemorySource* source;
+  std::vector<std::unique_ptr<SinkScript>> scripts;
+  std::vector<PipelineBranch> branches;
+  std::unique_ptr<Pipeline> pipeline;
+  Result<void> result;
+  std::jthread thread;
+};
+
+TEST(Pipeline, EveryChangeReachesEveryBranchInOrder) {
+  Fixture f(200);
+  SinkScript& one = f.add("one");
+  SinkScript& two = f.add("two");
+  f.start();
+  f.join();
+  EXPECT_TRUE(f.result) << f.result.error().text();
+  EXPECT_EQ(one.seen(), commits(200));
+  EXPECT_EQ(two.seen(), commits(200));
+}
+
+TEST(Pipeline, NothingIsConfirmedBeforeItIsDurableInAllBranches) {
+  Fixture f(5);
+  f.add("quick");
+  SinkScript& held = f.add("held");
+  held.hold = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().events == 5; }));
+  std::this_thread::sleep_for(Millis(50));
+  EXPECT_EQ(f.source->confirmed, 0U);
+  held.hold = false;
+  f.join();
+  EXPECT_EQ(f.source->confirmed, 50U);
+}
+
+TEST(Pipeline, SinkFailureThatMayPassLosesNothing) {
+  Fixture f(50);
+  SinkScript& sink = f.add("sink");
+  sink.fail_polls = 3;
+  f.start();
+  f.join();
+  EXPECT_TRUE(f.result);
+  EXPECT_EQ(sink.seen(), commits(50));
+}
+
+TEST(Pipeline, WhatWasWrittenBeforeTheFailureComesAgain) {
+  Fixture f(3);
+  SinkScript& sink = f.add("sink");
+  sink.fail_after_write = true;
+  sink.fail_polls = 1;
+  f.start();
+  f.join();
+  std::vector<Lsn> seen = sink.seen();
+  EXPECT_GT(seen.size(), 3U);  // at least once
+  std::sort(seen.begin(), seen.end());
+  seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+  EXPECT_EQ(seen, commits(3));
+}
+
+TEST(Pipeline, ReconnectNeitherLosesNorRepeats) {
+  Fixture f(100);
+  SinkScript& sink = f.add("sink");
+  sink.hold = true;  // nothing is confirmed: the source would repeat all
+  f.source->lose_at = 60;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.source->opens == 2; }));
+  sink.hold = false;
+  f.join();
+  EXPECT_EQ(sink.seen(), commits(100));
+}
+
+TEST(Pipeline, BranchThatIsBehindIsParkedAndCatchesUp) {
+  constexpr size_t kBytes = 64 * 1024;
+  Fixture f(200, kBytes, 40 * kBytes);
+  SinkScript& quick = f.add("quick");
+  SinkScript& slow = f.add("slow");
+  slow.hold = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return quick.seen().size() == 200; }))
+      << "the dead branch holds the other up";
+  EXPECT_TRUE(f.pipeline->status().branches[1].parked);
+  EXPECT_LE(f.budget.used(), f.budget.max() + 2 * kBytes);
+  EXPECT_LT(f.source->confirmed, 2000U);
+  slow.hold = false;
+  f.join();
+  EXPECT_EQ(slow.seen(), commits(200));
+  EXPECT_EQ(quick.seen(), commits(200));
+  EXPECT_FALSE(f.pipeline->status().branches[1].parked);
+}
+
+TEST(Pipeline, BranchAfterAnotherWaitsForIt) {
+  Fixture f(3);
+  SinkScript& first = f.add("first");
+  SinkScript& second = f.add("second", "first");
+  first.hold = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().events == 3; }));
+  std::this_thread::sleep_for(Millis(50));
+  EXPECT_TRUE(second.seen().empty());
+  first.hold = false;
+  f.join();
+  EXPECT_EQ(second.seen(), commits(3));
+}
+
+TEST(Pipeline, BranchThatFailsForGoodLeavesTheOthersRunningAndTheSlotWhereItIs) {
+  Fixture f(20);
+  SinkScript& bad = f.add("bad");
+  SinkScript& good = f.add("good");
+  bad.error = Error(ErrorKind::kIo, "disk full");
+  bad.fail_polls = 1;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return good.seen().size() == 20; }));
+  EXPECT_EQ(f.pipeline->status().branches[0].state, BranchState::kFailed);
+  EXPECT_FALSE(f.pipeline->status().healthy());
+  EXPECT_EQ(f.source->confirmed, 0U);
+  f.stop();
+}
+
+TEST(Pipeline, StopThatCannotDrainNamesTheBranch) {
+  Fixture f(3);
+  SinkScript& sink = f.add("stuck");
+  sink.hold = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().events == 3; }));
+  f.stop();
+  ASSERT_FALSE(f.result);
+  EXPECT_EQ(f.result.error().kind, ErrorKind::kStopped);
+  EXPECT_NE(f.result.error().message.find("stuck"), std::string::npos);
+}
+
+TEST(Pipeline, UnknownAfterIsAnError) {
+  Fixture f(1);
+  f.add("mail", "nobody");
+  EXPECT_FALSE(
+      Pipeline::make({.name = "test"}, f.budget, std::move(f.owned), std::move(f.branches)));
+}
+
+}  // namespace
+}  // namespace millrace

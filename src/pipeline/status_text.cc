@@ -1,0 +1,149 @@
+#include "pipeline/status_text.h"
+
+#include <fmt/format.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/json_text.h"
+#include "pipeline/progress.h"
+
+namespace millrace {
+
+namespace {
+
+// Resident memory of this process in bytes (/proc/self/statm, second number, in pages).
+size_t resident_bytes() {
+  constexpr size_t kPageBytes = 4096;
+  std::ifstream statm("/proc/self/statm");
+  size_t total = 0;
+  size_t resident = 0;
+  statm >> total >> resident;
+  return resident * kPageBytes;
+}
+
+std::string branch_json(const PipelineStatus& status, const BranchStatus& branch) {
+  return fmt::format(
+      R"({{"name":{},"state":"{}","parked":{},"error":{},"events":{},"batches_held":{},"bytes_held":{},)"
+      R"("durable_lsn":"{}","lag_bytes":{},"lag_ms":{}}})",
+      json_quoted(branch.name), name(branch.state), branch.parked, json_quoted(branch.error),
+      branch.events, branch.batches_held, branch.bytes_held,
+      format_lsn(confirmable(branch.durable)), lag_bytes(status, branch), lag_ms(status, branch));
+}
+
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+class Families {
+ public:
+  using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+  void add(const std::string& name, const std::string& help, MetricType type, Labels labels,
+           double value) {
+    auto found = std::find_if(all_.begin(), all_.end(),
+                              [&](const MetricFamily& f) { return f.name == name; });
+    if (found == all_.end()) found = all_.insert(all_.end(), MetricFamily{name, help, type, {}});
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    if (type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    found->metric.push_back(std::move(metric));
+  }
+
+  std::string text() const { return prometheus::TextSerializer().Serialize(all_); }
+
+ private:
+  std::vector<MetricFamily> all_;
+};
+
+void add_branch(Families& out, const PipelineStatus& status, const BranchStatus& branch) {
+  const Families::Labels labels{{"pipeline", status.name}, {"branch", branch.name}};
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    out.add(name, help, MetricType::Gauge, labels, value);
+  };
+  out.add("millrace_branch_events_total", "Changes made durable.", MetricType::Counter, labels,
+          static_cast<double>(branch.events));
+  gauge("millrace_branch_up", "1 while the branch is running.",
+        branch.state == BranchState::kRunning);
+  gauge("millrace_branch_parked", "1 while the others go on without it.", branch.parked);
+  gauge("millrace_branch_lag_bytes", "WAL written and not yet durable in this branch.",
+        static_cast<double>(lag_bytes(status, branch)));
+  gauge("millrace_branch_lag_ms", "Age of the newest durable change while there is a lag in bytes.",
+        static_cast<double>(lag_ms(status, branch)));
+  gauge("millrace_branch_held_bytes", "Bytes of batches handed over and not yet durable.",
+        static_cast<double>(branch.bytes_held));
+  gauge("millrace_branch_durable_lsn", "Up to here the slot may move for this branch.",
+        static_cast<double>(confirmable(branch.durable)));
+}
+
+}  // namespace
+
+Lsn lag_bytes(const PipelineStatus& status, const BranchStatus& branch) {
+  const Lsn durable = confirmable(branch.durable);
+  return durable == 0 || status.source.server_lsn <= durable ? 0
+                                                             : status.source.server_lsn - durable;
+}
+
+int64_t lag_ms(const PipelineStatus& status, const BranchStatus& branch) {
+  const bool behind = branch.batches_held > 0 || branch.parked || !status.source_error.empty();
+  if (!behind || branch.commit_us == 0 || lag_bytes(status, branch) == 0) return 0;
+  return std::max<int64_t>(0, unix_now_ms() - branch.commit_us / 1000);
+}
+
+std::string status_json(const PipelineStatus& status) {
+  std::string branches;
+  for (const BranchStatus& branch : status.branches) {
+    branches += (branches.empty() ? "" : ",") + branch_json(status, branch);
+  }
+  return fmt::format(
+      R"({{"name":{},"healthy":{},"source":{{"phase":"{}","detail":{},"error":{},"server_lsn":"{}","confirmed_lsn":"{}",)"
+      R"("snapshot_rows":{}}},"events":{},"reconnects":{},"memory":{{"used":{},"max":{},"resident":{}}},"branches":[{}]}})",
+      json_quoted(status.name), status.healthy(), status.source.phase,
+      json_quoted(status.source.detail), json_quoted(status.source_error),
+      format_lsn(status.source.server_lsn), format_lsn(status.source.confirmed_lsn),
+      status.source.snapshot_rows, status.events, status.reconnects, status.memory_used,
+      status.memory_max, resident_bytes(), branches);
+}
+
+std::string metrics_text(const PipelineStatus& status) {
+  Families out;
+  const Families::Labels labels{{"pipeline", status.name}};
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    out.add(name, help, MetricType::Gauge, labels, value);
+  };
+  const auto counter = [&](const char* name, const char* help, double value) {
+    out.add(name, help, MetricType::Counter, labels, value);
+  };
+  counter("millrace_source_events_total", "Changes read from the source.",
+          static_cast<double>(status.events));
+  counter("millrace_source_reconnects_total", "Times that the source was lost.",
+          static_cast<double>(status.reconnects));
+  counter("millrace_snapshot_rows_total", "Rows read by snapshots.",
+          static_cast<double>(status.source.snapshot_rows));
+  gauge("millrace_source_up", "1 while connected.", status.source_error.empty());
+  gauge("millrace_source_server_lsn", "End of WAL as the server last said.",
+        static_cast<double>(status.source.server_lsn));
+  gauge("millrace_source_confirmed_lsn", "Last LSN confirmed to the slot.",
+        static_cast<double>(status.source.confirmed_lsn));
+  const Lsn lag =
+      status.source.server_lsn > status.source.confirmed_lsn && status.source.confirmed_lsn != 0
+          ? status.source.server_lsn - status.source.confirmed_lsn
+          : 0;
+  gauge("millrace_slot_lag_bytes", "WAL that the server keeps for the slot.",
+        static_cast<double>(lag));
+  gauge("millrace_memory_used_bytes", "Bytes charged to memory.max.",
+        static_cast<double>(status.memory_used));
+  gauge("millrace_memory_max_bytes", "memory.max.", static_cast<double>(status.memory_max));
+  gauge("process_resident_memory_bytes", "Resident memory of the process.",
+        static_cast<double>(resident_bytes()));
+  for (const BranchStatus& branch : status.branches)
+    add_branch(out, status, branch);
+  return out.text();
+}
+
+}  // namespace millrace
