@@ -1,0 +1,1 @@
+"""The program end to end, by its command line, against real servers."""

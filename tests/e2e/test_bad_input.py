@@ -1,0 +1,219 @@
+"""What comes in wrong gets a clear error and loses nothing."""
+import json
+import pathlib
+
+import duckdb
+
+from support import program, waiting, warehouse
+from support.case import ServerCase
+from support.disk import SmallDisk
+
+DUCK = '[branch.b]\ntables = ["public.article"]\n[branch.b.sink]\ntype = "duckdb"\nduckdb.file = "$FOLDER/disk/w.duckdb"\nduckdb.mode = "mirror"\n'
+INCLUDE = 'table.include.list = ["public.article"]'
+TABLE = "create table article(id int primary key, name text);"
+
+
+class BadConfiguration(ServerCase):
+    def refused(self, path, *words, args=()):
+        for command in ("run", "check"):
+            out = program.run(command, path, *args)
+            text = out.stdout + out.stderr
+            self.assertEqual(out.returncode, 1, f"{command}: {text}")
+            for word in words:
+                self.assertIn(word, text, command)
+            self.assertNotIn("terminate called", text)
+        self.assertIsNone(self.slot_row("1"), "a wrong configuration starts nothing")
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def test_malformed_toml_has_line_and_column(self):
+        self.refused(self.write("p.toml", 'name = "x"\n[source\ndatabase = 1\n'), "p.toml:2")
+
+    def test_malformed_json_has_its_place(self):
+        self.refused(self.write("c.json", '{\n "name": "x",\n "config": {"a": }\n}\n'), "c.json", args=("--to", "stdout"))
+
+    def test_json_that_is_no_object(self):
+        self.refused(self.write("c.json", "[1, 2]"), "c.json", args=("--to", "stdout"))
+
+    def test_an_empty_file(self):
+        for name in ("p.toml", "c.json", "c.properties"):
+            with self.subTest(name=name):
+                self.refused(self.write(name, ""), name[0], args=() if name.endswith("toml") else ("--to", "stdout"))
+
+    def test_bytes_that_are_no_text(self):
+        for name in ("p.toml", "c.json", "c.properties"):
+            with self.subTest(name=name):
+                self.refused(self.write(name, b"\x00\xff\xfe" * 50), args=() if name.endswith("toml") else ("--to", "stdout"))
+
+    def test_include_and_exclude_contradict(self):
+        config = self.connector(**{"table.include.list": "public.a", "table.exclude.list": "public.b"})
+        self.refused(config, "table.include.list", "table.exclude.list", args=("--to", "stdout"))
+
+    def test_a_regex_that_is_none(self):
+        self.refused(self.connector(**{"table.include.list": "public.(a"}), "table.include.list", args=("--to", "stdout"))
+
+    def test_the_same_key_twice(self):
+        text = self.pipeline(DUCK, source='table.include.list = ["public.a"]\n"table.include.list" = ["public.b"]').read_text()
+        self.refused(self.write("twice.toml", text), "include.list")
+
+    def test_a_value_that_is_also_a_prefix(self):
+        text = self.pipeline(DUCK, source='snapshot.mode = "initial"\nsnapshot.mode.custom.name = "x"').read_text()
+        self.refused(self.write("prefix.toml", text), "snapshot.mode", '"')
+
+    def test_unknown_sink_branch_and_after(self):
+        self.refused(self.pipeline('[branch.b.sink]\ntype = "dukdb"\n', source=INCLUDE), "dukdb", "duckdb")
+        self.refused(self.pipeline(DUCK.replace("[branch.b]", '[branch.b]\nafter = "nobody"'), source=INCLUDE), "nobody")
+        self.refused(self.pipeline("", source=INCLUDE), "branch")
+
+    def test_sql_that_cannot_be_row_wise(self):
+        for sql, word in (("SELECT count(*) FROM changes", "aggregat"), ("SELECT row.id FROM changes LIMIT 1", "LIMIT"),
+                          ("SELECT DISTINCT row.id FROM changes", "DISTINCT"), ("SELEC 1", "SELEC")):
+            with self.subTest(sql=sql):
+                self.sql("drop table if exists article; " + TABLE)
+                branch = DUCK.replace("[branch.b.sink]", f'sql = "{sql}"\n[branch.b.sink]').replace('"mirror"', '"history"\nduckdb.table = "h"')
+                self.refused(self.pipeline(branch, source=INCLUDE), word)
+
+    def test_an_environment_variable_that_is_not_set(self):
+        self.refused(self.connector(**{"database.password": "${env:SURELY_NOT_SET}"}), "SURELY_NOT_SET", args=("--to", "stdout"))
+
+    def test_no_secret_in_what_it_says(self):
+        config = self.connector(**{"database.password": "s3cr3t-pass", "snapshot.mode": "wrong"})
+        out = program.run("check", config, "--to", "stdout")
+        self.assertNotIn("s3cr3t-pass", out.stdout + out.stderr)
+
+
+class BadData(ServerCase):
+    def test_bytes_that_are_not_valid_in_the_encoding(self):
+        self.cluster.drop_database(self.database)
+        self.cluster.sql(f"create database {self.database} template template0 encoding 'SQL_ASCII'")
+        self.sql(TABLE + r" insert into article values (1, 'good'), (2, E'bad \xff\xfe'), (3, 'good')")
+        with self.streaming(self.to_stdout(self.connector(**{"table.include.list": "public.article"}), "--set", f"state.folder={self.folder}/state")) as child:
+            self.sql(r"insert into article values (4, E'bad \xc3'), (5, 'good')")
+            child.until("the good rows", lambda: {1, 3, 5} <= {r["key"]["id"] for r in child.records()})
+            self.wait_confirmed(child)
+            shown = {r["key"]["id"] for r in child.records()}
+            self.assertEqual(child.stop(), 0, child.stderr())
+        dead = {json.loads(line)["after"]["id"] for line in dead_letters(self.folder)}
+        self.assertEqual(shown | {int(i) for i in dead}, {1, 2, 3, 4, 5}, "a row is neither delivered nor in the dead letters")
+
+    def test_a_type_that_nobody_knows(self):
+        self.sql("create type pair as (a int, b int); create table article(id int primary key, p pair, b box, name text)")
+        with self.streaming(self.to_stdout(self.connector(**{"table.include.list": "public.article"}))) as child:
+            self.sql("insert into article values (1, row(1,2), '((0,0),(1,1))', 'x')")
+            self.assertEqual(child.wait_records(1)[0]["value"]["after"]["name"], "x")
+
+    def test_a_type_that_nobody_knows_in_the_warehouse(self):
+        self.sql("create type pair as (a int, b int); create table article(id int primary key, p pair, name text)")
+        (self.folder / "disk").mkdir()
+        with self.streaming(self.start("run", self.pipeline(DUCK, source=INCLUDE))) as child:
+            self.sql("insert into article values (1, row(1,2), 'x')")
+            self.wait_confirmed(child)
+            self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertEqual(warehouse.rows(self.folder / "disk/w.duckdb", "select id, name from article"), [(1, "x")])
+
+    def test_a_value_that_the_warehouse_cannot_hold(self):
+        self.sql("create table article(id int primary key, n numeric)")
+        (self.folder / "disk").mkdir()
+        with self.streaming(self.start("run", self.pipeline(DUCK, source=INCLUDE))) as child:
+            self.sql("insert into article values (1, 1), (2, 'NaN'), (3, 3), (4, 1e120)")
+            self.wait_confirmed(child)
+            self.assertEqual(child.stop(), 0, child.stderr())
+        held = {i for i, in warehouse.rows(self.folder / "disk/w.duckdb", "select id from article")}
+        dead = {int(json.loads(line)["after"]["id"]) for line in dead_letters(self.folder)}
+        self.assertLessEqual({1, 3}, held)
+        self.assertEqual(held | dead, {1, 2, 3, 4})
+        for line in dead_letters(self.folder):
+            self.assertTrue(json.loads(line)["message"])
+
+
+class BadDisk(ServerCase):
+    def setUp(self):
+        super().setUp()
+        self.sql(TABLE)
+        self.disk = self.folder / "disk"
+        self.disk.mkdir()
+
+    def test_a_full_disk_loses_nothing(self):
+        with SmallDisk(self.disk, megabytes=32, ballast=26) as disk:
+            child = self.streaming(self.start("run", self.pipeline(DUCK, source=INCLUDE), prefix=disk.prefix))
+            self.sql("insert into article select g, (select string_agg(md5(random()::text), '') from generate_series(1, 60) i where i + g > 0) "
+                     "from generate_series(1, 4000) g")
+            committed = self.cluster.value("select pg_current_wal_insert_lsn()")
+            waiting.until("a word about the disk", lambda: any(w in child.stderr().lower() for w in ("no space", "disk is full", "not enough space")), 60)
+            self.assertNotIn("terminate called", child.stderr())
+            self.assertTrue(self.cluster.value("select confirmed_flush_lsn < %s::pg_lsn from pg_replication_slots where slot_name = %s",
+                                               committed, self.slot), "confirmed although it cannot be durable")
+            disk.free()
+            if waiting.gone_within(child, 3):  # it gave up: started again it goes on
+                self.assertIn(child.process.returncode, (1, 3, 4))
+                child = self.streaming(self.start("run", self.folder / "pipeline.toml", prefix=disk.prefix))
+            self.wait_confirmed(child)
+            self.assertEqual(child.stop(), 0, child.stderr())
+            self.assertEqual(warehouse.rows(disk.seen("w.duckdb"), "select count(*), count(distinct id), sum(length(name)) from article"),
+                             [(4000, 4000, 4000 * 60 * 32)])
+
+    def test_a_read_only_folder(self):
+        self.disk.chmod(0o555)
+        out = program.run("run", self.pipeline(DUCK, source=INCLUDE), prefix=program.without_root_rights())
+        self.assertIn(out.returncode, (1, 4), out.stderr)
+        self.assertIn(str(self.disk), out.stderr)
+
+    def test_a_read_only_state_folder(self):
+        self.disk.chmod(0o555)
+        config = self.connector(**{"table.include.list": "public.article", "offset.storage.file.filename": str(self.disk / "offsets")})
+        out = program.run("run", config, "--to", "stdout", prefix=program.without_root_rights())
+        self.assertIn(out.returncode, (1, 4), out.stderr)
+        self.assertIn(str(self.disk), out.stderr)
+
+    def refuses_warehouse(self, *words):
+        out = program.run("run", self.pipeline(DUCK, source=INCLUDE))
+        self.assertIn(out.returncode, (1, 4), out.stderr)
+        for word in ("w.duckdb", *words):
+            self.assertIn(word, out.stderr)
+
+    def test_a_warehouse_file_that_is_none(self):
+        (self.disk / "w.duckdb").write_bytes(b"these are not the bytes of a database\n" * 1000)
+        self.refuses_warehouse()
+        self.assertTrue((self.disk / "w.duckdb").read_bytes().startswith(b"these are not"), "the file was touched")
+
+    def test_a_warehouse_file_of_another_version(self):
+        path = self.disk / "w.duckdb"
+        duckdb.connect(str(path)).execute("create table t(i int)").close()
+        data = bytearray(path.read_bytes())
+        at = data.index(b"DUCK") + 4
+        data[at:at + 8] = (9999).to_bytes(8, "little")  # the storage version
+        path.write_bytes(data)
+        self.refuses_warehouse("version")
+        self.assertEqual(path.read_bytes(), bytes(data), "the file was touched")
+
+    def test_a_warehouse_file_in_use_by_another_process(self):
+        other = duckdb.connect(str(self.disk / "w.duckdb"))
+        self.addCleanup(other.close)
+        child = self.start("run", self.pipeline(DUCK, source=INCLUDE))
+        waiting.until("a word about it", lambda: "w.duckdb" in child.stderr(), 30)
+        self.assertNotIn("terminate called", child.stderr())
+
+    def test_a_broken_offsets_file_is_not_taken_for_none(self):
+        self.sql("insert into article values (1, 'x')")
+        config = self.connector(**{"table.include.list": "public.article", "offset.storage.file.filename": str(self.disk / "offsets")})
+        with self.to_stdout(config) as child:
+            child.wait_records(1)
+            self.streaming(child)
+            self.assertEqual(child.stop(), 0, child.stderr())
+        (self.disk / "offsets").write_bytes(b"\xac\xed\x00\x05 torn")
+        out = program.run("run", config, "--to", "stdout")
+        self.assertIn(out.returncode, (1, 4), out.stderr)
+        self.assertIn(str(self.disk / "offsets"), out.stderr)
+        self.assertEqual(out.stdout, "")
+
+
+def dead_letters(folder):
+    """Lines of every dead-letter file below the test's folder."""
+    lines = []
+    for path in pathlib.Path(folder).rglob("*"):
+        if path.is_file() and "dead" in path.name:
+            lines += [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    return lines

@@ -1,0 +1,37 @@
+"""A folder that is a small disk of its own: a tmpfs in a mount namespace, held by a process until the end.
+
+Programs started with `prefix` see it; others look at it by seen(). Works as root and, where user namespaces are allowed, as
+anybody.
+"""
+import os
+import pathlib
+import subprocess
+
+
+class SmallDisk:
+    def __init__(self, folder, megabytes, ballast=0):
+        self.folder, self.megabytes, self.ballast = pathlib.Path(folder), megabytes, ballast
+        self.holder = None
+
+    def __enter__(self):
+        script = (f'mount -t tmpfs -o size={self.megabytes}m,mode=0755 tmpfs "$0" && '
+                  f'head -c {self.ballast}m /dev/zero >"$0/ballast" && echo ready && exec sleep infinity')
+        root = os.getuid() == 0
+        self.holder = subprocess.Popen(["unshare", "-m" if root else "-rm", "sh", "-c", script, str(self.folder)], stdout=subprocess.PIPE, text=True)
+        if self.holder.stdout.readline().strip() != "ready":
+            raise RuntimeError("no mount namespace could be made for a small disk")
+        pid = str(self.holder.pid)
+        self.prefix = ["nsenter", "-t", pid, "-m"] + ([] if root else ["-U", "--preserve-credentials"])
+        return self
+
+    def __exit__(self, *_):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+    def seen(self, name):
+        """Where a file on it is to be found from outside."""
+        return pathlib.Path(f"/proc/{self.holder.pid}/root{self.folder}/{name}")
+
+    def free(self):
+        self.seen("ballast").unlink()

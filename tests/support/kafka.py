@@ -1,0 +1,189 @@
+"""One Kafka broker (KRaft) from the jars in .deps/kafka: free ports, small heap, own folder; and what reads it.
+
+The readers use the confluent client, so that no code of millrace judges what millrace wrote.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from support import waiting
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIBS = str(ROOT / ".deps/kafka/libs/*")
+JAVA = ["java", "-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+        f"-Dlog4j2.configurationFile={ROOT}/tests/support/kafka_jars/log4j2.properties", "-cp", LIBS]
+CONF = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+num.partitions=1
+auto.create.topics.enable=true
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+"""
+
+
+class Broker:
+    def __init__(self, folder=None):
+        self.own_folder = folder is None
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="millrace-kafka-"))
+        self.port, self.controller = waiting.free_ports(2)
+        self.process = None
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def start(self):
+        conf, log = self.folder / "kafka.properties", self.folder / "kafka.log"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        conf.write_text(CONF.format(port=self.port, controller=self.controller, data=self.folder / "data"))
+        with open(log, "ab") as out:
+            if not (self.folder / "data/meta.properties").exists():
+                subprocess.run(JAVA + ["kafka.tools.StorageTool", "format", "-t", "bWlsbHJhY2UtdGVzdHMtMQ", "-c", str(conf)],
+                               stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True)
+            self.process = subprocess.Popen(JAVA + ["kafka.Kafka", str(conf)],
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        waiting.until("the Kafka broker", self._answers, limit=90, step=0.2, alive=self._ended)
+        return self
+
+    def _answers(self):
+        try:
+            return admin(self.address).list_topics(timeout=2)
+        except KafkaException:
+            return None
+
+    def _ended(self):
+        if self.process.poll() is not None:
+            return "it ended: " + (self.folder / "kafka.log").read_text(errors="replace")[-2000:]
+        return None
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def remove(self):
+        if self.process and self.process.poll() is None:
+            self.kill()
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.remove()
+
+
+class Shared:
+    """The broker that the runner has started for all tests (MILLRACE_TEST_KAFKA), or one of our own."""
+
+    def __init__(self):
+        self.own = None
+        self.address = os.environ.get("MILLRACE_TEST_KAFKA")
+        if not self.address:
+            self.own = Broker().start()
+            self.address = self.own.address
+
+    def remove(self):
+        if self.own:
+            self.own.remove()
+
+
+def admin(address):
+    return AdminClient({"bootstrap.servers": address, "log_level": 0})
+
+
+def create_topic(address, name, partitions=1, **config):
+    client = admin(address)  # must live until the result is there
+    client.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result(30)
+
+
+def topics(address, prefix=""):
+    return sorted(t for t in admin(address).list_topics(timeout=10).topics if t.startswith(prefix))
+
+
+def _consumer(address):
+    return Consumer({"bootstrap.servers": address, "group.id": "judge", "enable.auto.commit": False, "log_level": 0,
+                     "auto.offset.reset": "earliest", "enable.partition.eof": False})
+
+
+def read(address, topic):
+    """All records that the topic has now, as confluent messages, ordered by partition and offset."""
+    consumer = _consumer(address)
+    try:
+        parts = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in parts}
+        left = {p for p, (low, high) in ends.items() if high > low}
+        consumer.assign([TopicPartition(topic, p, ends[p][0]) for p in left])
+        out = []
+        while left:
+            batch = consumer.consume(10000, 20)
+            if not batch:
+                raise AssertionError(f"{topic}: partitions {left} gave nothing for 20 s")
+            for message in batch:
+                if message.error():
+                    raise KafkaException(message.error())
+                if message.offset() < ends[message.partition()][1]:
+                    out.append(message)
+                if message.offset() + 1 >= ends[message.partition()][1]:
+                    left.discard(message.partition())
+        return sorted(out, key=lambda m: (m.partition(), m.offset()))
+    finally:
+        consumer.close()
+
+
+def count(address, topic):
+    """How many records the topic holds now; 0 when there is no such topic."""
+    consumer = _consumer(address)
+    try:
+        found = consumer.list_topics(topic, timeout=10).topics.get(topic)
+        if not found or found.error:
+            return 0
+        ends = [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in found.partitions]
+        return sum(high - low for low, high in ends)
+    finally:
+        consumer.close()
+
+
+def murmur2(data):
+    """Java's org.apache.kafka.common.utils.Utils.murmur2, from its published algorithm."""
+    mask, m, length = 0xFFFFFFFF, 0x5BD1E995, len(data)
+    h = (0x9747B28C ^ length) & mask
+    whole = length // 4 * 4
+    for i in range(0, whole, 4):
+        k = int.from_bytes(data[i:i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = (h * m & mask) ^ k
+    rest = data[whole:]
+    if rest:
+        h = (h ^ int.from_bytes(rest, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return h ^ h >> 15
+
+
+def partition_of(key, partitions):
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
