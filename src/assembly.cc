@@ -1,0 +1,209 @@
+#include "assembly.h"
+
+#include <algorithm>
+
+#include "config/known_keys.h"
+#include "convert/json/json_converter.h"
+#include "pipeline/dead_letter.h"
+#include "registry.h"
+#include "source/postgres/postgres_source.h"
+#include "store/file/file_offset_store.h"
+#include "store/kafka/kafka_offset_store.h"
+#include "transform/sql/sql_transform.h"
+
+namespace millrace {
+
+namespace {
+
+// Settings of the converter of a branch: the source's, then the branch's own, then what the sink
+// wants.
+Settings converter_settings(const PipelineConfig& config, const BranchConfig& branch,
+                            const SinkPlugin& plugin) {
+  Settings out;
+  const auto by_default = [&](const char* key, const char* value) {
+    out.set(key, value, "default");
+  };
+  by_default("key.converter.schemas.enable", plugin.schemas_by_default ? "true" : "false");
+  by_default("value.converter.schemas.enable", plugin.schemas_by_default ? "true" : "false");
+  by_default("header.converter.schemas.enable", plugin.schemas_by_default ? "true" : "false");
+  by_default("header.converter", plugin.name == "kafka" ? "simple" : "json");
+  for (const Settings* settings : {&config.source, &branch.sink_settings}) {
+    for (const auto& [key, setting] : *settings)
+      out.set(key, setting.value, setting.origin, setting.hidden);
+  }
+  out.set("name", config.name, "default");
+  return out;
+}
+
+void validate_branch(const PipelineConfig& config, const BranchConfig& branch, Problems& problems) {
+  const SinkPlugin* plugin = find_sink_plugin(branch.sink);
+  if (plugin == nullptr) {
+    std::string known;
+    for (const SinkPlugin& candidate : sink_plugins())
+      known += (known.empty() ? "" : ", ") + std::string(candidate.name);
+    problems.push_back({.key = config.sink_prefix(branch) + "type",
+                        .origin = {},
+                        .message = "there is no sink '" + branch.sink + "'",
+                        .cure = "one of: " + known});
+    return;
+  }
+  plugin->validate({config, branch, {}}, problems);
+  if (plugin->takes_records) {
+    parse_fields<JsonConverterConfig>(kJsonConverterFields,
+                                      converter_settings(config, branch, *plugin), problems);
+    if (!branch.sql.empty()) {
+      problems.push_back({.key = "branch." + branch.name + ".sql",
+                          .origin = {},
+                          .message = "a branch with sql cannot end in " + branch.sink + " yet",
+                          .cure = "use duckdb or email as its sink"});
+    }
+  }
+}
+
+// Every setting that some component's table names.
+KnownKeys known_keys() {
+  KnownKeys known;
+  known.common = names_of(kPipelineFields);
+  known.source = names_of(postgres_fields());
+  const auto converter = names_of(kJsonConverterFields);
+  const auto ignored = postgres_ignored_keys();
+  known.source.insert(known.source.end(), converter.begin(), converter.end());
+  known.source.insert(known.source.end(), ignored.begin(), ignored.end());
+  const auto offsets = names_of(kKafkaOffsetFields);
+  known.source.insert(known.source.end(), offsets.begin(), offsets.end());
+  known.source.push_back("offset.storage.file.filename");
+  for (const SinkPlugin& plugin : sink_plugins()) {
+    auto names = plugin.setting_names();
+    if (plugin.takes_records) names.insert(names.end(), converter.begin(), converter.end());
+    known.sinks.emplace(plugin.name, std::move(names));
+  }
+  return known;
+}
+
+Result<std::unique_ptr<OffsetStore>> make_store(const Assembly& assembly,
+                                                const BranchConfig& branch) {
+  const PipelineConfig& config = assembly.config;
+  const bool is_connector = config.form != ConfigForm::kToml;
+  const std::string connector = is_connector ? config.name : config.name + "/" + branch.name;
+  const std::string& server = assembly.source.topic_prefix;
+  if (const Setting* topic = config.source.find("offset.storage.topic");
+      topic != nullptr && is_connector) {
+    Problems none;
+    return make_kafka_offset_store(
+        make_offset_topic(parse_kafka_offsets(branch.sink_settings, none)), connector, server);
+  }
+  const Setting* file = is_connector ? config.source.find("offset.storage.file.filename") : nullptr;
+  const std::string path =
+      file != nullptr ? file->value
+      : is_connector
+          ? assembly.options.state_folder + "/" + config.name + ".offsets"
+          : assembly.options.state_folder + "/" + config.name + "." + branch.name + ".offsets";
+  return make_file_offset_store({.path = path, .connector = connector, .server = server});
+}
+
+Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig& branch,
+                                    MemoryBudget& budget) {
+  const PipelineConfig& config = assembly.config;
+  const SinkPlugin& plugin = *find_sink_plugin(branch.sink);
+  PipelineBranch out;
+  out.options = {.name = branch.name,
+                 .retry_min = Millis(assembly.options.retry_initial_ms),
+                 .retry_max = Millis(assembly.options.retry_max_ms)};
+  out.after = branch.after;
+  auto tables = TableSelector::make(branch.tables);
+  if (!tables) return std::unexpected(tables.error());
+  out.parts.tables = std::move(*tables);
+  out.parts.dead_letters = std::make_unique<FileDeadLetters>(DeadLetterOptions{
+      .path = assembly.options.state_folder + "/" + config.name + "." + branch.name +
+              ".dead-letters.jsonl",
+      .pipeline = config.name,
+      .branch = branch.name,
+      .max_bytes = static_cast<uint64_t>(assembly.options.dead_letter_max.value)});
+  const SinkContext context{.pipeline = config.name,
+                            .branch = branch.name,
+                            .state_folder = assembly.options.state_folder,
+                            .budget = &budget,
+                            .dead_letters = out.parts.dead_letters.get()};
+  if (plugin.takes_records) {
+    Problems none;
+    out.parts.converter = make_json_converter(
+        parse_fields<JsonConverterConfig>(kJsonConverterFields,
+                                          converter_settings(config, branch, plugin), none),
+        &budget);
+  } else if (!branch.sql.empty() &&
+             branch.sink != "duckdb") {  // a DuckDB sink runs its statement itself
+    DeadLetters* dead_letters = context.dead_letters;
+    auto transform = make_sql_transform(
+        {.statements = branch.sql,
+         .file = warehouse_file(config, branch.after),
+         .needs_identity = true,
+         .budget = &budget,
+         .refuse = [dead_letters](const Change& change, const Error& why) -> Result<void> {
+           if (auto added = dead_letters->add(change, why); !added) return added;
+           return dead_letters->flush();
+         }});
+    if (!transform) return std::unexpected(transform.error().in("branch " + branch.name));
+    out.parts.transforms.push_back(std::move(*transform));
+  }
+  auto store = make_store(assembly, branch);
+  if (!store) return std::unexpected(store.error());
+  out.store = std::move(*store);
+  out.parts.sink = plugin.make({config, branch, context});
+  return out;
+}
+
+}  // namespace
+
+bool has_errors(const Problems& problems) {
+  return std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {
+    return problem.severity == Problem::Severity::kError;
+  });
+}
+
+Assembly read_assembly(const RunOptions& run, Problems& problems) {
+  Assembly out;
+  out.config = load_pipeline(run, problems);
+  if (has_errors(problems) && out.config.branches.empty()) return out;
+  out.options = parse_fields<PipelineOptions>(kPipelineFields, out.config.common, problems);
+  out.source = parse_postgres_config(out.config.source, problems, out.config.source_prefix);
+  for (const BranchConfig& branch : out.config.branches)
+    validate_branch(out.config, branch, problems);
+  check_known(out.config, known_keys(), problems);
+  return out;
+}
+
+Result<std::unique_ptr<Pipeline>> build_pipeline(const Assembly& assembly, MemoryBudget& budget) {
+  std::vector<PipelineBranch> branches;
+  for (const BranchConfig& branch : assembly.config.branches) {
+    auto built = build_branch(assembly, branch, budget);
+    if (!built) return std::unexpected(built.error());
+    branches.push_back(std::move(*built));
+  }
+  PipelineRunOptions options{
+      .name = assembly.config.name,
+      .shutdown_timeout = Millis(assembly.options.shutdown_timeout_ms),
+      .offset_flush_interval = Millis(assembly.options.offset_flush_interval_ms),
+      .retry_min = Millis(assembly.options.retry_initial_ms),
+      .retry_max = Millis(assembly.options.retry_max_ms)};
+  auto source =
+      make_postgres_source({.config = assembly.source,
+                            .budget = &budget,
+                            .transaction_markers = assembly.source.provide_transaction_metadata});
+  if (!source) return std::unexpected(source.error());
+  return Pipeline::make(std::move(options), budget, std::move(*source), std::move(branches));
+}
+
+std::string control_socket(const Assembly& assembly) {
+  return assembly.options.state_folder + "/" + assembly.config.name + ".sock";
+}
+
+std::string warehouse_file(const PipelineConfig& config, std::string_view branch) {
+  for (const BranchConfig& candidate : config.branches) {
+    if (candidate.sink != "duckdb" || (!branch.empty() && candidate.name != branch)) continue;
+    const Setting* file = candidate.sink_settings.find("duckdb.file");
+    if (file != nullptr) return file->value;
+  }
+  return branch.empty() ? std::string() : warehouse_file(config);
+}
+
+}  // namespace millrace

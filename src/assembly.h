@@ -1,0 +1,35 @@
+// From a configuration file to a pipeline: reads and checks everything first (all errors at once),
+// builds after.
+#pragma once
+
+#include <memory>
+
+#include "base/memory_budget.h"
+#include "config/pipeline_config.h"
+#include "config/pipeline_options.h"
+#include "convert/json/json_config.h"
+#include "pipeline/pipeline.h"
+#include "source/postgres/postgres_config.h"
+
+namespace millrace {
+
+// A configuration that was read whole. Can be built when reading added no error to the problems.
+struct Assembly {
+  PipelineConfig config;
+  PipelineOptions options;
+  PostgresConfig source;
+};
+
+Assembly read_assembly(const RunOptions& run, Problems& problems);
+bool has_errors(const Problems& problems);
+
+Result<std::unique_ptr<Pipeline>> build_pipeline(const Assembly& assembly, MemoryBudget& budget);
+
+// The socket that the running process of this pipeline listens on, in its state folder.
+std::string control_socket(const Assembly& assembly);
+
+// The DuckDB file of the pipeline's first warehouse branch, or of `branch`; empty when there is
+// none.
+std::string warehouse_file(const PipelineConfig& config, std::string_view branch = {});
+
+}  // namespace millrace

@@ -1,0 +1,121 @@
+#include <CLI/CLI.hpp>
+
+#include "command/command.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr const char* kVersion = "0.1.0";
+
+constexpr const char* kAbout =
+    "Carries every committed change of a PostgreSQL database to where it is needed.\n\n"
+    "A FILE describes one pipeline:\n"
+    "  .toml        our own form: [source], [branch.NAME], [branch.NAME.sink]\n"
+    "  .json        a Debezium connector as it is posted to Kafka Connect\n"
+    "  .properties  Debezium Server, or Connect standalone";
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done, 1 the configuration is wrong or something was found, 2 wrong usage,\n"
+    "            3 stopped before everything was delivered (nothing is lost), 4 failed while "
+    "running";
+
+// key=value, the key not empty.
+std::string check_pair(const std::string& text) {
+  const size_t equals = text.find('=');
+  return equals == std::string::npos || equals == 0 ? "'" + text + "' is not KEY=VALUE" : "";
+}
+
+struct Arguments {
+  RunOptions run;
+  std::vector<std::string> set;
+  std::string branch;
+  std::string sql;
+  std::string format = "table";
+  bool as_json = false;
+};
+
+void add_file(CLI::App& command, Arguments& arguments) {
+  command.add_option("FILE", arguments.run.file, "The pipeline: .toml, .json or .properties")
+      ->required();
+  command
+      .add_option("--set", arguments.set, "Replace a setting: --set KEY=VALUE, as often as needed")
+      ->check(check_pair)
+      ->type_name("KEY=VALUE");
+}
+
+CLI::App* add_run(CLI::App& app, Arguments& arguments) {
+  auto* run = app.add_subcommand("run", "Run a pipeline in the foreground until SIGTERM");
+  add_file(*run, arguments);
+  run->add_option("--to", arguments.run.to,
+                  "Deliver to this sink instead: kafka, duckdb, email, file, stdout")
+      ->type_name("SINK");
+  run->footer(
+      "Examples:\n"
+      "  millrace run examples/shop/pipeline.toml\n"
+      "  millrace run connector.json --to stdout\n"
+      "  millrace run connector.json --to kafka --set bootstrap.servers=127.0.0.1:9092");
+  return run;
+}
+
+CLI::App* add_check(CLI::App& app, Arguments& arguments) {
+  auto* check = app.add_subcommand(
+      "check", "Say what would go wrong, each with its cure; exit 1 on an error");
+  add_file(*check, arguments);
+  check->add_option("--to", arguments.run.to, "Check this sink instead")->type_name("SINK");
+  check->add_flag("--json", arguments.as_json, "Findings as JSON");
+  return check;
+}
+
+CLI::App* add_verify(CLI::App& app, Arguments& arguments) {
+  auto* verify = app.add_subcommand(
+      "verify", "Compare source tables with what a sink holds; exit 1 on a difference");
+  add_file(*verify, arguments);
+  verify->add_option("--branch", arguments.branch, "Only this branch")->type_name("NAME");
+  verify->add_flag("--json", arguments.as_json, "The result as JSON");
+  return verify;
+}
+
+CLI::App* add_query(CLI::App& app, Arguments& arguments) {
+  auto* query = app.add_subcommand(
+      "query", "Read-only SQL on the DuckDB warehouse, also while it is being written");
+  add_file(*query, arguments);
+  query->add_option("SQL", arguments.sql, "The statement")->required();
+  query->add_option("--format", arguments.format, "table, csv or json")
+      ->check(CLI::IsMember({"table", "csv", "json"}))
+      ->capture_default_str();
+  return query;
+}
+
+void take_settings(Arguments& arguments) {
+  for (const std::string& pair : arguments.set) {
+    const size_t equals = pair.find('=');
+    arguments.run.set.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+}
+
+}  // namespace
+
+int command_line(int argc, char** argv) {
+  CLI::App app(kAbout, "millrace");
+  app.set_version_flag("--version", std::string("millrace ") + kVersion);
+  app.footer(kExitCodes);
+  app.require_subcommand(1);
+  Arguments arguments;
+  const auto* run = add_run(app, arguments);
+  const auto* check = add_check(app, arguments);
+  const auto* verify = add_verify(app, arguments);
+  add_query(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  take_settings(arguments);
+  if (run->parsed()) return run_command(arguments.run);
+  if (check->parsed()) return check_command(arguments.run, arguments.as_json);
+  if (verify->parsed()) return verify_command(arguments.run, arguments.branch, arguments.as_json);
+  return query_command(arguments.run, arguments.sql, arguments.format);
+}
+
+}  // namespace millrace

@@ -1,0 +1,17 @@
+// What the running process answers: /status, /health and /metrics for everyone on http.listen; on
+// its own socket also what verify and query ask of the warehouse file that only this process can
+// open.
+#pragma once
+
+#include <string>
+
+#include "assembly.h"
+#include "wire/http/http_server.h"
+
+namespace millrace {
+
+// `pipeline` and `assembly` outlive the handler.
+http::Handler public_handler(const Pipeline& pipeline);
+http::Handler control_handler(const Pipeline& pipeline, const Assembly& assembly);
+
+}  // namespace millrace

@@ -1,0 +1,152 @@
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "assembly.h"
+#include "base/durable_file.h"
+#include "base/log.h"
+#include "command/command.h"
+#include "command/control.h"
+#include "command/findings.h"
+#include "pipeline/status_text.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr Millis kReportEvery{10000};
+
+// Turns SIGTERM and SIGINT into a stop request; a second one ends the process at once.
+class SignalWatch {
+ public:
+  // Before any other thread is made: they inherit the mask.
+  SignalWatch() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGUSR1);  // ends the watch itself
+    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    thread_ = std::thread([this] { watch(); });
+  }
+
+  ~SignalWatch() {
+    ::pthread_kill(thread_.native_handle(), SIGUSR1);
+    thread_.join();
+  }
+
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  void watch() {
+    for (int received = 0;; received = received + 1) {
+      int signal = 0;
+      ::sigwait(&signals_, &signal);
+      if (signal == SIGUSR1) return;
+      if (stop_.stop_requested()) ::_exit(128 + signal);
+      log::info("stopping: delivering what was read",
+                {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+      stop_.request_stop();
+    }
+  }
+
+  sigset_t signals_{};
+  std::stop_source stop_;
+  std::thread thread_;
+};
+
+// Says every few seconds how far it is.
+void report(const Pipeline& pipeline, std::stop_token stop) {
+  uint64_t events_before = 0;
+  auto next = steady_now() + kReportEvery;
+  while (!stop.stop_requested()) {
+    std::this_thread::sleep_for(Millis(100));
+    if (steady_now() < next) continue;
+    next += kReportEvery;
+    const PipelineStatus status = pipeline.status();
+    Lsn lag = 0;
+    for (const BranchStatus& branch : status.branches)
+      lag = std::max(lag, lag_bytes(status, branch));
+    log::info("progress", {{"phase", status.source.phase},
+                           {"events", status.events},
+                           {"events_per_s", (status.events - events_before) * 1000 /
+                                                static_cast<uint64_t>(kReportEvery.count())},
+                           {"snapshot_rows", status.source.snapshot_rows},
+                           {"lag_bytes", lag},
+                           {"memory_used", status.memory_used}});
+    events_before = status.events;
+  }
+}
+
+// The folder, and a lock in it that the process keeps until its end: two processes with one state
+// would undo each other's progress.
+Result<AppendFile> lock_state(const Assembly& assembly) {
+  std::error_code error;
+  std::filesystem::create_directories(assembly.options.state_folder, error);
+  if (error) {
+    return fail(
+        ErrorKind::kIo,
+        "cannot make the state folder " + assembly.options.state_folder + ": " + error.message(),
+        "choose another state.folder, or make it writable");
+  }
+  return AppendFile::open(assembly.options.state_folder + "/" + assembly.config.name + ".lock");
+}
+
+int exit_code_of(const Result<void>& result) {
+  if (result) return kExitOk;
+  return result.error().kind == ErrorKind::kStopped ? kExitNotDrained : kExitFailed;
+}
+
+Result<void> serve_and_run(const Assembly& assembly, std::stop_token stop) {
+  MemoryBudget budget(static_cast<size_t>(assembly.options.memory_max.value));
+  auto pipeline = build_pipeline(assembly, budget);
+  if (!pipeline) return std::unexpected(pipeline.error());
+  auto control = http::Server::start("unix:" + control_socket(assembly),
+                                     control_handler(**pipeline, assembly));
+  if (!control)
+    log::warn("verify and query cannot reach this process", {{"error", control.error().text()}});
+  std::unique_ptr<http::Server> server;
+  if (!assembly.options.http_listen.empty()) {
+    auto started = http::Server::start(assembly.options.http_listen, public_handler(**pipeline));
+    if (!started) return std::unexpected(started.error());
+    server = std::move(*started);
+    log::info("listening", {{"address", server->address()}});
+  }
+  std::jthread reporter([&](std::stop_token ended) { report(**pipeline, ended); });
+  return (*pipeline)->run(stop);
+}
+
+}  // namespace
+
+int run_command(const RunOptions& options) {
+  Problems problems;
+  const Assembly assembly = read_assembly(options, problems);
+  print_problems(problems, stderr);
+  if (has_errors(problems)) return kExitFound;
+  log::configure(assembly.options.log_level, assembly.options.log_format);
+  const SignalWatch signals;
+  const auto lock = lock_state(assembly);
+  if (!lock) {
+    log::error("cannot start", {{"error", lock.error().text()}});
+    return kExitFailed;
+  }
+  log::info("starting",
+            {{"pipeline", assembly.config.name}, {"branches", assembly.config.branches.size()}});
+  const auto result = serve_and_run(assembly, signals.token());
+  if (!result) {
+    log::error("ended", {{"kind", name(result.error().kind)}, {"error", result.error().text()}});
+  } else {
+    log::info("stopped: everything that was read is delivered");
+  }
+  return exit_code_of(result);
+}
+
+}  // namespace millrace

@@ -1,0 +1,17 @@
+// What the running process answers about its warehouse over the control socket.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "assembly.h"
+#include "event/position.h"
+#include "wire/http/http_server.h"
+
+namespace millrace {
+
+// POST /query, the SQL as the body: {"columns":["a",…],"rows":[["1",null],…]}, every value as
+// DuckDB's text. 400 {"error":…} when the statement is refused.
+http::Response answer_query(const Assembly& assembly, const http::Request& request);
+
+}  // namespace millrace

@@ -1,0 +1,27 @@
+// Read-only SQL on the pipeline's warehouse file.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace millrace {
+
+struct QueryResult {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::optional<std::string>>> rows;
+};
+
+// Opens the file, or shares the handle of this process.
+Result<QueryResult> query_warehouse(const std::string& file, const std::string& sql);
+
+std::string to_json(const QueryResult& result);
+// Of a text that to_json() made.
+Result<QueryResult> query_result_from_json(const std::string& json);
+
+// "table" (aligned, for people), "csv" (RFC 4180) or "json" (an object a line).
+std::string format_result(const QueryResult& result, const std::string& format);
+
+}  // namespace millrace

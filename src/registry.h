@@ -1,0 +1,42 @@
+// The components that a configuration can name. One line a component in registry.cc, and nothing
+// else there: documentation, checks and the command line follow from it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/pipeline_config.h"
+#include "sink/sink.h"
+
+namespace millrace {
+
+// What a sink is made from.
+struct SinkInputs {
+  const PipelineConfig& pipeline;
+  const BranchConfig& branch;
+  SinkContext context;  // empty while only checking
+};
+
+struct SinkPlugin {
+  std::string_view name;
+  std::string_view summary;
+  bool takes_records;       // a converter stands before it
+  bool schemas_by_default;  // of that converter: {"schema","payload"} when the settings don't say
+  std::span<const FieldSpec> fields;
+  // All settings it takes: those of `fields`, and patterns ("producer.*").
+  std::vector<std::string_view> (*setting_names)();
+  // All that is wrong with the settings, without touching anything outside.
+  void (*validate)(const SinkInputs& inputs, Problems& problems);
+  // Only after validate() found no error.
+  std::unique_ptr<Sink> (*make)(const SinkInputs& inputs);
+  // Whether it can be reached and written, for `millrace check`. Only after validate().
+  Problems (*check)(const SinkInputs& inputs);
+};
+
+std::span<const SinkPlugin> sink_plugins();
+const SinkPlugin* find_sink_plugin(std::string_view name);
+
+}  // namespace millrace
