@@ -7,6 +7,7 @@
 #include "pipeline/dead_letter.h"
 #include "registry.h"
 #include "source/postgres/postgres_source.h"
+#include "source/postgres/table_filter.h"
 #include "store/file/file_offset_store.h"
 #include "store/kafka/kafka_offset_store.h"
 #include "transform/sql/sql_transform.h"
@@ -166,6 +167,10 @@ Assembly read_assembly(const RunOptions& run, Problems& problems) {
   if (has_errors(problems) && out.config.branches.empty()) return out;
   out.options = parse_fields<PipelineOptions>(kPipelineFields, out.config.common, problems);
   out.source = parse_postgres_config(out.config.source, problems, out.config.source_prefix);
+  if (auto filter = TableFilter::make(out.source); !filter) {
+    problems.push_back(
+        {.key = {}, .origin = {}, .message = filter.error().message, .cure = filter.error().cure});
+  }
   for (const BranchConfig& branch : out.config.branches)
     validate_branch(out.config, branch, problems);
   check_known(out.config, known_keys(), problems);

@@ -51,6 +51,8 @@ http::Handler control_handler(const Pipeline& pipeline, const Assembly& assembly
   return [&pipeline, &assembly](const http::Request& request) {
     if (request.method == "POST" && request.path == "/query")
       return answer_query(assembly, request);
+    if (request.method == "POST" && request.path == "/verify")
+      return answer_verify(pipeline, assembly, request);
     return answer_public(pipeline, request);
   };
 }

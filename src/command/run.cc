@@ -102,7 +102,14 @@ Result<AppendFile> lock_state(const Assembly& assembly) {
 
 int exit_code_of(const Result<void>& result) {
   if (result) return kExitOk;
-  return result.error().kind == ErrorKind::kStopped ? kExitNotDrained : kExitFailed;
+  switch (result.error().kind) {
+    case ErrorKind::kStopped:
+      return kExitNotDrained;
+    case ErrorKind::kConfig:
+      return kExitFound;  // found out only with the server or the warehouse open
+    default:
+      return kExitFailed;
+  }
 }
 
 Result<void> serve_and_run(const Assembly& assembly, std::stop_token stop) {

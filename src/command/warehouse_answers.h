@@ -14,4 +14,9 @@ namespace millrace {
 // DuckDB's text. 400 {"error":…} when the statement is refused.
 http::Response answer_query(const Assembly& assembly, const http::Request& request);
 
+// POST /verify?branch=NAME (none: all): a VerifyReport as JSON; 503 {"error":…,"cure":…} when it
+// could not be made. Takes as long as reading the tables does.
+http::Response answer_verify(const Pipeline& pipeline, const Assembly& assembly,
+                             const http::Request& request);
+
 }  // namespace millrace

@@ -75,7 +75,7 @@ TEST(PipelineOptions, ValuesThatCannotWorkAreRefused) {
   settings.set("memory.max", "1MiB", "f");
   settings.set("http.listen", "localhost", "f");
   settings.set("log.level", "loud", "f");
-  settings.set("offset.flush.interval.ms", "0", "f");
+  settings.set("offset.flush.interval.ms", "-1", "f");
   Problems problems;
   parse_fields<PipelineOptions>(kPipelineFields, settings, problems);
   EXPECT_EQ(problems.size(), 4U);

@@ -1,7 +1,7 @@
 #include "pipeline/branch.h"
 
 #include "base/log.h"
-#include "pipeline/progress.h"
+#include "event/progress.h"
 
 namespace millrace {
 

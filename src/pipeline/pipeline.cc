@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "pipeline/progress.h"
+#include "event/progress.h"
 
 namespace millrace {
 

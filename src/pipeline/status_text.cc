@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "base/json_text.h"
-#include "pipeline/progress.h"
+#include "event/progress.h"
 
 namespace millrace {
 

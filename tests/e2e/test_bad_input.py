@@ -1,6 +1,7 @@
 """What comes in wrong gets a clear error and loses nothing."""
 import json
 import pathlib
+import shutil
 
 import duckdb
 
@@ -16,7 +17,7 @@ TABLE = "create table article(id int primary key, name text);"
 class BadConfiguration(ServerCase):
     def refused(self, path, *words, args=()):
         for command in ("run", "check"):
-            out = program.run(command, path, *args)
+            out = self.run_to_end(command, path, *args)
             text = out.stdout + out.stderr
             self.assertEqual(out.returncode, 1, f"{command}: {text}")
             for word in words:
@@ -73,6 +74,7 @@ class BadConfiguration(ServerCase):
                           ("SELECT DISTINCT row.id FROM changes", "DISTINCT"), ("SELEC 1", "SELEC")):
             with self.subTest(sql=sql):
                 self.sql("drop table if exists article; " + TABLE)
+                (self.folder / "disk").mkdir(exist_ok=True)
                 branch = DUCK.replace("[branch.b.sink]", f'sql = "{sql}"\n[branch.b.sink]').replace('"mirror"', '"history"\nduckdb.table = "h"')
                 self.refused(self.pipeline(branch, source=INCLUDE), word)
 
@@ -81,7 +83,7 @@ class BadConfiguration(ServerCase):
 
     def test_no_secret_in_what_it_says(self):
         config = self.connector(**{"database.password": "s3cr3t-pass", "snapshot.mode": "wrong"})
-        out = program.run("check", config, "--to", "stdout")
+        out = self.run_to_end("check", config, "--to", "stdout")
         self.assertNotIn("s3cr3t-pass", out.stdout + out.stderr)
 
 
@@ -152,24 +154,24 @@ class BadDisk(ServerCase):
                 child = self.streaming(self.start("run", self.folder / "pipeline.toml", prefix=disk.prefix))
             self.wait_confirmed(child)
             self.assertEqual(child.stop(), 0, child.stderr())
-            self.assertEqual(warehouse.rows(disk.seen("w.duckdb"), "select count(*), count(distinct id), sum(length(name)) from article"),
+            shutil.copy(disk.seen("w.duckdb"), self.folder / "seen.duckdb")
+            self.assertEqual(warehouse.rows(self.folder / "seen.duckdb", "select count(*), count(distinct id), sum(length(name)) from article"),
                              [(4000, 4000, 4000 * 60 * 32)])
 
     def test_a_read_only_folder(self):
         self.disk.chmod(0o555)
-        out = program.run("run", self.pipeline(DUCK, source=INCLUDE), prefix=program.without_root_rights())
+        out = self.run_to_end("run", self.pipeline(DUCK, source=INCLUDE), prefix=program.without_root_rights())
         self.assertIn(out.returncode, (1, 4), out.stderr)
         self.assertIn(str(self.disk), out.stderr)
 
     def test_a_read_only_state_folder(self):
         self.disk.chmod(0o555)
         config = self.connector(**{"table.include.list": "public.article", "offset.storage.file.filename": str(self.disk / "offsets")})
-        out = program.run("run", config, "--to", "stdout", prefix=program.without_root_rights())
-        self.assertIn(out.returncode, (1, 4), out.stderr)
-        self.assertIn(str(self.disk), out.stderr)
+        child = self.to_stdout(config, prefix=program.without_root_rights())
+        waiting.until("a word about the folder", lambda: f"{self.disk}/offsets" in child.stderr(), 30)
 
     def refuses_warehouse(self, *words):
-        out = program.run("run", self.pipeline(DUCK, source=INCLUDE))
+        out = self.run_to_end("run", self.pipeline(DUCK, source=INCLUDE))
         self.assertIn(out.returncode, (1, 4), out.stderr)
         for word in ("w.duckdb", *words):
             self.assertIn(word, out.stderr)
@@ -204,7 +206,7 @@ class BadDisk(ServerCase):
             self.streaming(child)
             self.assertEqual(child.stop(), 0, child.stderr())
         (self.disk / "offsets").write_bytes(b"\xac\xed\x00\x05 torn")
-        out = program.run("run", config, "--to", "stdout")
+        out = self.run_to_end("run", config, "--to", "stdout")
         self.assertIn(out.returncode, (1, 4), out.stderr)
         self.assertIn(str(self.disk / "offsets"), out.stderr)
         self.assertEqual(out.stdout, "")

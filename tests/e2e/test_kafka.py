@@ -18,7 +18,8 @@ class Kafka(ServerCase):
         self.topic = f"{self.prefix}.public.article"
 
     def config(self, **more):
-        return self.connector(**{"topic.prefix": self.prefix, "table.include.list": "public.article", **more})
+        return self.connector(**{"topic.prefix": self.prefix, "table.include.list": "public.article", "key.converter.schemas.enable": "false",
+                                 "value.converter.schemas.enable": "false", **more})
 
     def to_kafka(self, config, *args, address=None):
         return self.start("run", config, "--to", "kafka", "--set", f"bootstrap.servers={address or self.kafka}", *args)
@@ -117,7 +118,7 @@ class Kafka(ServerCase):
     def test_restart_with_the_offsets_topic_doubles_nothing(self):
         self.sql(TABLE)
         offsets = self.prefix + "_offsets"
-        self.restart_doubles_nothing(**{"offset.storage.topic": offsets, "offset.storage.file.filename": None})
+        self.restart_doubles_nothing(**{"offset.storage.topic": offsets, "offset.storage.replication.factor": "1", "offset.storage.file.filename": None})
         key = f'["{self.name}",{{"server":"{self.prefix}"}}]'.encode()
         records = kafka.read(self.kafka, offsets)
         self.assertEqual({r.key() for r in records}, {key})
@@ -154,6 +155,22 @@ class Kafka(ServerCase):
             broker.start()
             child.until("the second", lambda: kafka.count(broker.address, self.topic) >= 2, limit=90)
             self.assertEqual([v["after"]["id"] for v in self.values(kafka.read(broker.address, self.topic))], [1, 2])
+            self.assertEqual(child.stop(), 0, child.stderr())
+
+    def test_not_drained_exits_3_and_names_the_branch(self):
+        self.sql("create table article(id int primary key, name text)")
+        with Broker() as broker:
+            child = self.streaming(self.to_kafka(self.config(), "--set", "shutdown.timeout.ms=1500", address=broker.address))
+            self.sql("insert into article values (1, 'before')")
+            child.until("the first", lambda: kafka.count(broker.address, self.topic) >= 1)
+            broker.kill()
+            self.sql("insert into article values (2, 'nowhere to go')")
+            waiting.time.sleep(1)
+            self.assertEqual(child.stop(), 3, child.stderr())
+            self.assertRegex(child.stderr(), f"level=error.*deliver.*{self.name}")
+            broker.start()  # nothing is lost
+            child = self.streaming(self.to_kafka(self.config(), address=broker.address))
+            child.until("the second", lambda: kafka.count(broker.address, self.topic) >= 2)
             self.assertEqual(child.stop(), 0, child.stderr())
 
     def test_without_bootstrap_servers_it_says_so(self):

@@ -26,16 +26,6 @@ class Operation(ServerCase):
             self.wait_confirmed(child)
             self.assertEqual(count + len(child.lines), 1000)
 
-    def test_not_drained_exits_3_and_names_the_branch(self):
-        self.sql(TABLE + "; insert into article values (1, 'x')")
-        nobody = waiting.free_port()
-        child = self.start("run", self.connector(**{"table.include.list": "public.article"}), "--to", "kafka",
-                           "--set", f"bootstrap.servers=127.0.0.1:{nobody}", "--set", "shutdown.timeout.ms=1500")
-        child.until("the slot", lambda: self.slot_row("slot_name"))
-        waiting.until("it has tried", lambda: "kafka" in child.stderr().lower() or not child.running(), 30)
-        self.assertEqual(child.stop(), 3, child.stderr())
-        self.assertIn("not drained", child.stderr())
-
     def test_idle_database_does_not_hold_the_wal(self):
         with self.running() as child:
             self.sql("insert into article values (1, 'x')")
@@ -133,7 +123,8 @@ class Operation(ServerCase):
 
     def test_two_on_one_slot_the_second_says_who_has_it(self):
         with self.running():
-            second = self.to_stdout(self.folder / "connector.json", "--set", f"offset.storage.file.filename={self.folder}/second")
+            second = self.to_stdout(self.folder / "connector.json", "--set", f"offset.storage.file.filename={self.folder}/second",
+                                    "--set", f"state.folder={self.folder}/second-state")
             second.until("a word about the slot", lambda: self.slot in second.stderr(), 30)
             self.assertEqual(second.lines, [])
 

@@ -4,7 +4,7 @@ import pathlib
 import subprocess
 import sys
 
-from support import program, waiting, warehouse
+from support import waiting, warehouse
 from support.case import ServerCase
 from support.smtp import Mailbox
 
@@ -50,7 +50,7 @@ class Shop(ServerCase):
         return self.start("run", SHOP / "pipeline.toml", *args, env=self.env)
 
     def millrace(self, *args):
-        return program.run(*args, env=self.env)
+        return self.run_to_end(*args, env=self.env)
 
     def traffic(self, seconds, rate=200):
         dsn = f"host=127.0.0.1 port={self.cluster.port} user=postgres dbname=inventory"
@@ -197,9 +197,11 @@ class Shop(ServerCase):
         self.assertEqual(len(self.mailbox.seen()), 1)
 
     def test_query_while_it_is_written(self):
-        self.streaming(self.shop())
-        out = self.millrace("query", SHOP / "pipeline.toml", "SELECT count(*) AS n FROM inventory", "--format", "csv")
-        self.assertEqual((out.returncode, out.stdout.split()), (0, ["n", "200"]), out.stderr)
+        child = self.streaming(self.shop())
+
+        def counted():
+            return self.millrace("query", SHOP / "pipeline.toml", "SELECT count(*) AS n FROM inventory", "--format", "csv").stdout.split() == ["n", "200"]
+        child.until("the snapshot in the mirror", counted)
         out = self.millrace("query", SHOP / "pipeline.toml", "DELETE FROM inventory")
         self.assertNotEqual(out.returncode, 0, "query is read-only")
         out = self.millrace("query", SHOP / "pipeline.toml", "SELECT * FROM nothing_here")

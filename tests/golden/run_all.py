@@ -77,7 +77,7 @@ def main():
     missing = [name for name in cases if not (HERE / "cases" / name / "case.json").exists()]
     if missing:
         sys.exit(f"no such case: {', '.join(missing)}")
-    sut = f"{shlex.quote(args.millrace)} run {{config}} --to stdout --set state.folder={{config}}.state"
+    sut = f"{shlex.quote(os.path.abspath(args.millrace))} run {{config}} --to stdout --set state.folder={{config}}.state"
     if "PGPORT" in os.environ:
         passed, failed = run_cases(cases, sut, args.jobs, args.verbose)
     else:

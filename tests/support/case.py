@@ -7,7 +7,7 @@ import unittest
 
 from support import waiting
 from support.postgres import Cluster
-from support.program import Millrace
+from support.program import Millrace, run
 
 
 
@@ -40,6 +40,10 @@ class ServerCase(unittest.TestCase):
         self.name = self._testMethodName.removeprefix("test_")[:40].lower()
         self.database = self.cluster.new_database("t_" + self.name)
         self.addCleanup(self.cluster.drop_database, self.database)
+
+    def run_to_end(self, *args, **options):
+        """A command that ends by itself, in the test's folder."""
+        return run(*args, **{"cwd": self.folder, **options})
 
     def sql(self, text, *args):
         return self.cluster.sql(text, *args, database=self.database)
@@ -83,7 +87,7 @@ publication.name = "{self.slot}"
         return f"s_{self.name}"
 
     def start(self, *args, **options):
-        child = Millrace(*args, **options)
+        child = Millrace(*args, **{"cwd": self.folder, **options})  # ./millrace-state is the test's own
         self.addCleanup(child.__exit__)
         return child
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "pipeline/progress.h"
+#include "event/progress.h"
 #include "source/source.h"
 
 namespace millrace {

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def path():
-    return os.environ.get("MILLRACE", str(ROOT / "build/dev/millrace"))
+    return str(pathlib.Path(os.environ.get("MILLRACE", ROOT / "build/dev/millrace")).absolute())
 
 
 def without_root_rights():

@@ -38,7 +38,8 @@ bool ArrayReader::read_quoted() {
       element_ = unescaped_;
       return true;
     }
-    if (left_[i] == '\\' && ++i == left_.size()) return false;
+    if (left_[i] == '\\') ++i;
+    if (i == left_.size()) return false;
     unescaped_ += left_[i];
   }
   return false;

@@ -63,7 +63,7 @@ void shorten(std::string& bytes) {
   while (first + 1 < bytes.size()) {
     const bool next_negative = (static_cast<uint8_t>(bytes[first + 1]) & 0x80U) != 0;
     const auto byte = static_cast<uint8_t>(bytes[first]);
-    if (!(byte == 0 && !next_negative) && !(byte == 0xff && next_negative)) break;
+    if (byte != (next_negative ? 0xff : 0)) break;
     ++first;
   }
   bytes.erase(0, first);
@@ -76,7 +76,10 @@ bool parse_decimal(std::string_view text, Decimal& to) {
   to.digits.clear();
   to.scale = 0;
   size_t i = 0;
-  if (i < text.size() && (text[i] == '-' || text[i] == '+')) to.negative = text[i++] == '-';
+  if (text.starts_with('-') || text.starts_with('+')) {
+    to.negative = text.front() == '-';
+    i = 1;
+  }
   const auto digits_from = [&] {
     const size_t start = i;
     while (i < text.size() && is_digit(text[i]))
@@ -91,7 +94,8 @@ bool parse_decimal(std::string_view text, Decimal& to) {
   }
   if (to.digits.empty()) return false;
   if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
-    if (++i < text.size() && text[i] == '+') ++i;
+    ++i;
+    if (i < text.size() && text[i] == '+') ++i;
     int32_t exponent = 0;
     const auto end = std::from_chars(text.data() + i, text.data() + text.size(), exponent);
     if (end.ec != std::errc()) return false;

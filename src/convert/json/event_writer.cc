@@ -52,28 +52,27 @@ Result<void> EventWriter::inconvertible(const Column& column) {
 
 Result<std::string_view> EventWriter::key(const Change& change, const TablePlan& plan,
                                           const Tuple& row, const Tuple& other, RecordList& to) {
-  return key_of(change, plan.key, plan.key_wrapping, row, other, to);
+  return key_of(change, {plan.key, plan.key_wrapping}, row, other, to);
 }
 
 Result<std::string_view> EventWriter::header_key(const Change& change, const TablePlan& plan,
                                                  const Tuple& row, const Tuple& other,
                                                  RecordList& to) {
-  return key_of(change, plan.header_key, plan.header_key_wrapping, row, other, to);
+  return key_of(change, {plan.header_key, plan.header_key_wrapping}, row, other, to);
 }
 
-Result<std::string_view> EventWriter::key_of(const Change& change, const RowWriter& writer,
-                                             const Wrapping& wrapping, const Tuple& row,
-                                             const Tuple& other, RecordList& to) {
+Result<std::string_view> EventWriter::key_of(const Change& change, const KeyForm& form,
+                                             const Tuple& row, const Tuple& other, RecordList& to) {
   constexpr size_t kUsualKeyBytes = 128;
   JsonWriter& out = to.writer();
   EncodeContext& context = to.context();
   change_ = &change;
   context.snapshot = is_snapshot(change);
-  out.begin(wrapping.head.size() + kUsualKeyBytes);
-  out.raw(wrapping.head);
-  Result<void> written = writer.write(row, other, context, *this);
+  out.begin(form.wrapping.head.size() + kUsualKeyBytes);
+  out.raw(form.wrapping.head);
+  Result<void> written = form.writer.write(row, other, context, *this);
   if (!written) return Failure(written.error());
-  out.raw(wrapping.tail);
+  out.raw(form.wrapping.tail);
   return out.end();
 }
 

@@ -41,9 +41,15 @@ class EventWriter : private ValueTrouble {
   void malformed(const Column& column) override;
   Result<void> inconvertible(const Column& column) override;
   bool may_warn();
-  Result<std::string_view> key_of(const Change& change, const RowWriter& writer,
-                                  const Wrapping& wrapping, const Tuple& row, const Tuple& other,
-                                  RecordList& to);
+
+  // How a key is written: as the record's key, or as a header.
+  struct KeyForm {
+    const RowWriter& writer;
+    const Wrapping& wrapping;
+  };
+
+  Result<std::string_view> key_of(const Change& change, const KeyForm& form, const Tuple& row,
+                                  const Tuple& other, RecordList& to);
   Result<void> write_row(const TablePlan& plan, const Tuple& row, const Tuple& other,
                          RecordList& to);
 

@@ -19,7 +19,8 @@ bool take_quoted(std::string_view& text, std::string& to) {
       text.remove_prefix(i + 1);
       return true;
     }
-    if (text[i] == '\\' && ++i == text.size()) return false;
+    if (text[i] == '\\') ++i;
+    if (i == text.size()) return false;
     to += text[i];
   }
   return false;

@@ -11,7 +11,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 
 #include "convert/json/big_unsigned.h"
 
@@ -281,8 +280,7 @@ char* put_digits(char* to, const Digits& digits) {
 }
 
 char* put_zero(char* to) {
-  std::memcpy(to, "0.0", 3);
-  return to + 3;
+  return std::copy_n("0.0", 3, to);
 }
 
 }  // namespace

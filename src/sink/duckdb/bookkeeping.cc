@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "wire/duckdb/types.h"
+#include "wire/duckdb/type_map.h"
 
 namespace millrace::duckdb {
 
@@ -39,6 +39,7 @@ std::string Bookkeeping::is_ours() const {
 }
 
 Result<void> Bookkeeping::open() {
+  const std::lock_guard lock(connection_.database().ddl());
   return run(kTables);
 }
 

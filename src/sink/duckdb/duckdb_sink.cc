@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <deque>
-#include <limits>
 #include <optional>
 #include <set>
 #include <thread>
 
+#include "event/progress.h"
 #include "sink/duckdb/bookkeeping.h"
 #include "sink/duckdb/history_writer.h"
 #include "sink/duckdb/mirror_writer.h"
@@ -34,28 +34,9 @@ bool matches(const std::string& regex, const TableSchema& table) {
   return RE2::FullMatch(table.full_name(), RE2(regex, options));
 }
 
-duckdb::DatabaseOptions database_options(const DuckDbSinkConfig& config) {
-  return {config.memory_max.value, config.threads};
-}
-
 duckdb::TargetRule target_rule(const DuckDbSinkConfig& config) {
   if (config.mode == DuckDbMode::kMirror) return duckdb::mirror_rule(config);
   return {config.schema, config.table.empty() ? "${table}_history" : config.table, true};
-}
-
-// How a batch moves the branch's progress: a snapshot voids the slot's position until it is
-// complete, and then the slot goes on behind the snapshot.
-void advance(Progress& progress, const Batch& batch) {
-  progress.insert_or_assign(batch.stream, batch.offset);
-  if (batch.stream == kSlotStream) return;
-  if (batch.offset.snapshot != SnapshotPhase::kCompleted) {
-    progress.erase(std::string(kSlotStream));
-    return;
-  }
-  Offset slot = batch.offset;
-  slot.position = {slot.lsn, std::numeric_limits<uint64_t>::max()};
-  slot.lsn_commit = slot.lsn;
-  progress.insert_or_assign(std::string(kSlotStream), slot);
 }
 
 class DuckDbSink final : public Sink {
@@ -113,7 +94,7 @@ Result<std::optional<Progress>> DuckDbSink::open() {
   refused_by_duckdb_.clear();
   refused_.clear();
   state_.reset();
-  auto database = Database::open(config_.file, database_options(config_));
+  auto database = Database::open(config_.file, {config_.memory_max.value, config_.threads});
   if (!database) return Failure(database.error());
   auto connection = (*database)->connect();
   if (!connection) return Failure(connection.error());
@@ -132,14 +113,7 @@ Result<std::optional<Progress>> DuckDbSink::open() {
 }
 
 Result<void> DuckDbSink::check_sql(Connection& connection) const {
-  if (config_.mode == DuckDbMode::kSql && branch_.sql.empty()) {
-    return fail(ErrorKind::kConfig, "duckdb.mode = sql needs sql in the branch",
-                "give the branch its sql, or use duckdb.mode = history");
-  }
-  if (config_.mode == DuckDbMode::kMirror && !branch_.sql.empty()) {
-    return fail(ErrorKind::kConfig, "duckdb.mode = mirror takes no sql",
-                "use duckdb.mode = history, or leave the sql out");
-  }
+  if (auto error = mode_error(config_, branch_)) return Failure(*error);
   for (const auto& [tables, sql] : branch_.sql) {
     if (auto done = duckdb::check_row_statement(connection, sql); !done) return done;
   }
@@ -343,10 +317,6 @@ bool DuckDbSink::is_storable(std::span<const Change> changes, bool in_snapshot) 
   return done || done.error().kind != ErrorKind::kData;
 }
 
-Problem problem_of(const Error& error, std::string key) {
-  return {Problem::Severity::kError, std::move(key), "", error.message, error.cure};
-}
-
 }  // namespace
 
 duckdb::TargetRule duckdb::mirror_rule(const DuckDbSinkConfig& config) {
@@ -356,41 +326,6 @@ duckdb::TargetRule duckdb::mirror_rule(const DuckDbSinkConfig& config) {
 std::unique_ptr<Sink> make_duckdb_sink(const DuckDbSinkConfig& config, const BranchConfig& branch,
                                        const SinkContext& context) {
   return std::make_unique<DuckDbSink>(config, branch, context);
-}
-
-Problems check_duckdb_sink(const DuckDbSinkConfig& config, const BranchConfig& branch) {
-  Problems problems;
-  SinkContext context;
-  context.branch = branch.name;
-  auto database = Database::open(config.file, database_options(config));
-  if (!database) {
-    problems.push_back(problem_of(database.error(), "duckdb.file"));
-    return problems;
-  }
-  auto connection = (*database)->connect();
-  if (!connection) {
-    problems.push_back(problem_of(connection.error(), "duckdb.file"));
-    return problems;
-  }
-  if (auto done = Bookkeeping(*connection, "", branch.name).open(); !done) {
-    problems.push_back(problem_of(done.error(), "duckdb.file"));
-  }
-  if (config.mode == DuckDbMode::kSql && branch.sql.empty()) {
-    problems.push_back({Problem::Severity::kError, "duckdb.mode", "",
-                        "duckdb.mode = sql needs sql in the branch",
-                        "give the branch its sql, or use duckdb.mode = history"});
-  }
-  if (config.mode == DuckDbMode::kMirror && !branch.sql.empty()) {
-    problems.push_back({Problem::Severity::kError, "duckdb.mode", "",
-                        "duckdb.mode = mirror takes no sql",
-                        "use duckdb.mode = history, or leave the sql out"});
-  }
-  for (const auto& [tables, sql] : branch.sql) {
-    if (auto done = duckdb::check_row_statement(*connection, sql); !done) {
-      problems.push_back(problem_of(done.error(), "sql"));
-    }
-  }
-  return problems;
 }
 
 }  // namespace millrace

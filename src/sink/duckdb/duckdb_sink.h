@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "config/field.h"
@@ -86,6 +87,9 @@ std::unique_ptr<Sink> make_duckdb_sink(const DuckDbSinkConfig& config, const Bra
 // What can be said before any change comes: the library, the file (version, lock, rights), the sql.
 // Opens the file for a moment and makes it when it is not there.
 Problems check_duckdb_sink(const DuckDbSinkConfig& config, const BranchConfig& branch);
+
+// A mode and a branch's sql that do not go together.
+std::optional<Error> mode_error(const DuckDbSinkConfig& config, const BranchConfig& branch);
 
 namespace duckdb {
 

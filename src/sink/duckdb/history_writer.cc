@@ -76,6 +76,7 @@ Result<void> HistoryWriter::prepare(const SchemaPtr& schema) {
   auto statement = RowStatement::make(connection_, sql ? *sql : all_columns(*schema), schema);
   if (!statement) return Failure(statement.error());
   Version version{std::move(*statement), target_name(rule_, *schema), !sql, {}, {}, {}};
+  const std::lock_guard lock(connection_.database().ddl());
   if (auto done = connection_.begin(); !done) return done;
   auto done = make_target(version);
   if (done) done = connection_.commit();

@@ -98,6 +98,7 @@ Result<void> TargetTable::read(Connection& connection, Bookkeeping& bookkeeping)
 
 Result<bool> TargetTable::fit(Connection& connection, Bookkeeping& bookkeeping,
                               const TableSchema& schema) {
+  const std::lock_guard lock(connection.database().ddl());
   if (auto begun = connection.begin(); !begun) return Failure(begun.error());
   auto changed = fit_now(connection, bookkeeping, schema);
   if (changed) {

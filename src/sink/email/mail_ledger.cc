@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/log.h"
+#include "event/progress.h"
 #include "sink/email/message_builder.h"
 
 namespace millrace {
@@ -101,7 +102,7 @@ void MailLedger::read_line(std::string_view line) {
   } else if (type == 'P') {
     const auto offset = offset_from_json(take_word(content));
     if (!offset) return;
-    progress_.insert_or_assign(std::string(content), *offset);
+    millrace::advance(progress_, std::string(content), *offset);
     forget_through(std::string(content), offset->position);
   } else if (type != 'H') {
     read_message(type, content);
@@ -181,7 +182,7 @@ Result<void> MailLedger::note(const MailId& id, MailState state) {
 }
 
 Result<void> MailLedger::advance(const std::string& stream, const Offset& offset) {
-  progress_.insert_or_assign(stream, offset);
+  millrace::advance(progress_, stream, offset);
   forget_through(stream, offset.position);
   std::string line;
   append_line(line, progress_line(stream, offset));

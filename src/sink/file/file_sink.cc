@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/durable_file.h"
+#include "event/progress.h"
 #include "sink/file/file_progress.h"
 #include "sink/record_line.h"
 
@@ -71,7 +72,7 @@ class FileSink final : public Sink {
     }
     written_seq_ = view.seq();
     progress_.length = file_.size();
-    progress_.streams.insert_or_assign(view.batch->stream, view.batch->offset);
+    advance(progress_.streams, *view.batch);
     is_dirty_ = true;
     return {};
   }

@@ -16,11 +16,16 @@ constexpr std::string_view kServerLsn =
     "select case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn() "
     "else pg_catalog.pg_current_wal_lsn() end, pg_catalog.pg_is_in_recovery()";
 
-// The first xid that the snapshot does not have: what Debezium's txid_current() would give, but
-// without taking one, which other slots' creation would wait for.
 constexpr std::string_view kSnapshotInstant =
-    "select pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()), "
-    "round(extract(epoch from current_timestamp) * 1000000)::bigint";
+    "select round(extract(epoch from current_timestamp) * 1000000)::bigint";
+
+// Debezium's snapshot takes an xid of its own, so that its events share none with a transaction of
+// the stream. Taken in a transaction that ends at once: one that lasted would keep other slots from
+// being made. A standby gives none.
+constexpr std::string_view kOwnXid =
+    "select case when pg_catalog.pg_is_in_recovery() "
+    "then pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) "
+    "else pg_catalog.txid_current() end";
 
 // A standby knows no SERIALIZABLE; for one reader REPEATABLE READ is as good.
 std::string begin_statement(const PostgresConfig& config, bool imports, bool is_standby) {
@@ -84,6 +89,9 @@ Result<void> SnapshotReader::begin() {
   auto server = connection_.query(kServerLsn);
   if (!server) return Failure(server.error());
   if (at_.lsn == 0) at_.lsn = lsn_of(*server, 0, 0);
+  auto own = connection_.query(kOwnXid);
+  if (!own) return Failure(own.error());
+  at_.xid = static_cast<uint32_t>(number<uint64_t>(own->text(0, 0)));
   const bool imports = !request_.snapshot_name.empty();
   std::string sql = begin_statement(config_, imports, is_true(*server, 0, 1));
   if (imports) {
@@ -101,8 +109,7 @@ Result<void> SnapshotReader::begin() {
   auto instant = connection_.query(kSnapshotInstant);
   if (!instant) return Failure(instant.error());
   at_.position = {at_.lsn, 0};
-  at_.xid = static_cast<uint32_t>(number<uint64_t>(instant->text(0, 0)));
-  at_.commit_us = number<int64_t>(instant->text(0, 1));
+  at_.commit_us = number<int64_t>(instant->text(0, 0));
   at_.snapshot = SnapshotPhase::kRunning;
   at_.last_snapshot_record = false;
   return config_.snapshot_locking == SnapshotLocking::kShared ? lock_tables() : Result<void>{};
@@ -238,10 +245,20 @@ Result<std::shared_ptr<Batch>> SnapshotReader::finish() {
   return seal(std::move(batch_), SnapshotPhase::kCompleted);
 }
 
+// The first batch names every table of the snapshot, so that a sink can make those that have no
+// rows too.
+void SnapshotReader::add_all_schemas(Batch& batch) const {
+  for (const SchemaPtr& table : request_.tables) {
+    if (std::ranges::find(batch.schemas, table) == batch.schemas.end())
+      batch.schemas.push_back(table);
+  }
+}
+
 std::shared_ptr<Batch> SnapshotReader::seal(std::shared_ptr<Batch> batch, SnapshotPhase phase) {
   batch->stream = kSnapshotStream;
   batch->audience = request_.audience;
   batch->snapshot_start = !any_sealed_;
+  if (batch->snapshot_start) add_all_schemas(*batch);
   any_sealed_ = true;
   batch->offset = at_;
   batch->offset.snapshot = phase;

@@ -66,6 +66,7 @@ class SnapshotReader {
   Result<Tuple> read_row(std::string_view row, Batch& batch) const;
   void end_table();
   Result<std::shared_ptr<Batch>> finish();
+  void add_all_schemas(Batch& batch) const;
   std::shared_ptr<Batch> seal(std::shared_ptr<Batch> batch, SnapshotPhase phase);
 
   SnapshotRequest request_;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +50,10 @@ class Database : public std::enable_shared_from_this<Database> {
 
   RowSources& rows() { return rows_; }
 
+  // Held while tables are made or altered, until that is committed: DuckDB lets of two that do so
+  // at the same time only one succeed.
+  std::mutex& ddl() { return ddl_; }
+
   // DuckDB refuses all work after a fatal error (a full disk at the wrong moment) until every owner
   // has let go of the handle and it is opened again.
   bool is_broken() const { return broken_.load(); }
@@ -66,6 +71,7 @@ class Database : public std::enable_shared_from_this<Database> {
 
   const Api& api_;
   const std::string file_;
+  std::mutex ddl_;
   RowSources rows_;  // before handle_'s end: DuckDB's functions refer to it
   DatabaseHandle handle_ = nullptr;
   DatabaseOptions options_;

@@ -2,7 +2,7 @@
 
 #include <cctype>
 
-#include "wire/duckdb/types.h"
+#include "wire/duckdb/type_map.h"
 
 namespace millrace::duckdb {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "wire/duckdb/types.h"
+#include "wire/duckdb/type_map.h"
 
 namespace millrace::duckdb {
 

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "event/change.h"
-#include "wire/duckdb/types.h"
+#include "wire/duckdb/type_map.h"
 
 namespace millrace::duckdb {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "event/value.h"
-#include "wire/duckdb/types.h"
+#include "wire/duckdb/type_map.h"
 
 namespace millrace::duckdb {
 

@@ -80,6 +80,7 @@ class Session : public std::enable_shared_from_this<Session> {
     out_.keep_alive(in.keep_alive());
     out_.body() = in.method() == beast::http::verb::head ? "" : made.body;
     out_.prepare_payload();
+    stream_.expires_after(kReadTimeout);  // anew, after a slow handler
     beast::http::async_write(stream_, out_,
                              [self = shared_from_this()](beast::error_code error, size_t) {
                                if (!error && self->out_.keep_alive()) self->read();

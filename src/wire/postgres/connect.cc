@@ -120,6 +120,14 @@ Result<Connection> Connection::open(const ConnectOptions& options) {
   }
   PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
   PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
+  // A database without an encoding may hold any bytes; asked for UTF8 the server would refuse to
+  // send them.
+  const char* encoding = PQparameterStatus(connection, "server_encoding");
+  const bool any_bytes = encoding != nullptr && std::string_view(encoding) == "SQL_ASCII";
+  if (any_bytes && PQsetClientEncoding(connection, "SQL_ASCII") != 0) {
+    return fail(ErrorKind::kUnreachable,
+                "client_encoding SQL_ASCII: " + std::string(PQerrorMessage(connection)));
+  }
   return out;
 }
 

@@ -8,6 +8,7 @@ namespace millrace {
 
 // Moves `progress` to the end of `batch`. The end of a snapshot is where the slot's stream begins;
 // the start of one makes what was known of the slot's stream void.
+void advance(Progress& progress, const std::string& stream, const Offset& offset);
 void advance(Progress& progress, const Batch& batch);
 
 // True when everything in `batch` is at or below `progress`.

@@ -1,23 +1,27 @@
-#include "pipeline/progress.h"
+#include "event/progress.h"
 
 #include <algorithm>
 #include <limits>
 
 namespace millrace {
 
-void advance(Progress& progress, const Batch& batch) {
-  progress.insert_or_assign(batch.stream, batch.offset);
-  if (batch.stream == kSlotStream) return;
-  if (batch.offset.snapshot != SnapshotPhase::kCompleted) {
+void advance(Progress& progress, const std::string& stream, const Offset& offset) {
+  progress.insert_or_assign(stream, offset);
+  if (stream == kSlotStream) return;
+  if (offset.snapshot != SnapshotPhase::kCompleted) {
     progress.erase(std::string(kSlotStream));
     return;
   }
-  Offset slot = batch.offset;
+  Offset slot = offset;
   // Everything before the snapshot's LSN: a transaction whose commit record starts exactly there
   // comes after it.
   slot.position = {slot.lsn - 1, std::numeric_limits<uint64_t>::max()};
   slot.lsn_commit = slot.lsn;
   progress.insert_or_assign(std::string(kSlotStream), slot);
+}
+
+void advance(Progress& progress, const Batch& batch) {
+  advance(progress, batch.stream, batch.offset);
 }
 
 bool covers(const Progress& progress, const Batch& batch) {

@@ -1,4 +1,4 @@
-#include "wire/duckdb/types.h"
+#include "wire/duckdb/type_map.h"
 
 #include <algorithm>
 #include <string>
