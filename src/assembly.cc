@@ -16,6 +16,10 @@ namespace millrace {
 
 namespace {
 
+// How often an idle source says that its position moved: verify waits for that, and the slot
+// follows it.
+constexpr Millis kIdleInterval{2000};
+
 // Settings of the converter of a branch: the source's, then the branch's own, then what the sink
 // wants.
 Settings converter_settings(const PipelineConfig& config, const BranchConfig& branch,
@@ -193,7 +197,8 @@ Result<std::unique_ptr<Pipeline>> build_pipeline(const Assembly& assembly, Memor
   auto source =
       make_postgres_source({.config = assembly.source,
                             .budget = &budget,
-                            .transaction_markers = assembly.source.provide_transaction_metadata});
+                            .transaction_markers = assembly.source.provide_transaction_metadata,
+                            .idle_interval = kIdleInterval});
   if (!source) return std::unexpected(source.error());
   return Pipeline::make(std::move(options), budget, std::move(*source), std::move(branches));
 }

@@ -174,7 +174,8 @@ TEST(Pipeline, BranchThatFailsForGoodLeavesTheOthersRunningAndTheSlotWhereItIs) 
   bad.fail_polls = 1;
   f.start();
   ASSERT_TRUE(f.eventually([&] { return good.seen().size() == 20; }));
-  EXPECT_EQ(f.pipeline->status().branches[0].state, BranchState::kFailed);
+  ASSERT_TRUE(
+      f.eventually([&] { return f.pipeline->status().branches[0].state == BranchState::kFailed; }));
   EXPECT_FALSE(f.pipeline->status().healthy());
   EXPECT_EQ(f.source->confirmed, 0U);
   f.stop();

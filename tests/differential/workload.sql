@@ -4,7 +4,7 @@ create table inventory(id uuid default '00000000-0000-0000-0000-000000000000', s
 alter table inventory replica identity full;
 create table products(id uuid primary key, name text not null, weight float not null, created_at timestamptz not null default now());
 create table lines(order_id int, line smallint, qty numeric(9,2), note text default 'none', primary key (line, order_id));
-create table wide(id bigint primary key, b bool, i2 smallint, i4 int, i8 bigint, f4 real, f8 double precision, n numeric(20,6), nv numeric,
+create table wide(id bigint primary key, b bool, i2 smallint, i4 int, i8 bigint, f4 real, f8 double precision, num numeric(20,6), nv numeric,
   t text, v varchar(20), c char(5), by bytea, d date, ti time, tz timetz, ts timestamp, ts3 timestamp(3), tstz timestamptz,
   iv interval, j json, jb jsonb, u uuid, x xml, bits bit(9), vb varbit(20), m money, ip inet, arr int[], tarr text[]);
 create table by_index(code text not null unique, v int);
