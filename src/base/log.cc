@@ -11,8 +11,9 @@ namespace millrace::log {
 
 namespace {
 
-std::atomic<Format> g_format{Format::kLogfmt};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables):
-                                                // set once, at start
+std::atomic<Format> g_format{
+    Format::kLogfmt};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables):
+                       // set once, at start
 
 spdlog::level::level_enum level_of(Level level) {
   switch (level) {

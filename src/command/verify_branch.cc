@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "command/verify_history.h"
-#include "pipeline/progress.h"
+#include "event/progress.h"
 #include "pipeline/table_selector.h"
 
 namespace millrace {

@@ -34,16 +34,6 @@ std::string compared(const std::string& name, duckdb::StorageType type) {
   return is_compared_as_text(type) ? "CAST(" + name + " AS VARCHAR)" : name;
 }
 
-// A literal of PostgreSQL, whatever standard_conforming_strings says.
-std::string literal(const std::string& text) {
-  std::string out = text.find('\\') == std::string::npos ? "'" : " E'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') out += c;
-    out += c;
-  }
-  return out + "'";
-}
-
 std::string list(const std::vector<std::string>& items, const char* between = ", ") {
   std::string out;
   for (const std::string& item : items)
@@ -165,29 +155,23 @@ Result<std::optional<std::string>> MirrorComparison::select_again(
     duckdb::Connection& warehouse) const {
   if (!has_key_) return std::nullopt;
   std::vector<std::string> texts;
-  std::vector<std::string> names;
+  std::vector<uint16_t> indices;
   for (const size_t i : key_) {
     if (is_compared_as_text(columns_[i].type)) return std::nullopt;
     texts.push_back(duckdb::postgres_text(column_name(i), columns_[i].type));
-    names.push_back(quote_name(table_->columns[columns_[i].index].name));
+    indices.push_back(columns_[i].index);
   }
   auto rows = warehouse.query("SELECT " + list(texts) + " FROM " + found(round_ - 1) + " LIMIT " +
                               std::to_string(kRereadByKeyMax + 1));
   if (!rows) return Failure(rows.error());
   if (rows->row_count() == 0 || rows->row_count() > kRereadByKeyMax) return std::nullopt;
-  std::vector<std::string> keys;
+  std::vector<std::vector<std::string>> keys;
   for (uint64_t row = 0; row < rows->row_count(); ++row) {
-    std::vector<std::string> key;
+    auto& key = keys.emplace_back();
     for (uint64_t i = 0; i < key_.size(); ++i)
-      key.push_back(literal(rows->text(row, i).value_or("")));
-    keys.push_back("(" + list(key) + ")");
+      key.push_back(rows->text(row, i).value_or(""));
   }
-  std::vector<std::string> read;
-  for (const Column& column : versioned_->columns) {
-    if (column.captured) read.push_back(quote_name(column.name));
-  }
-  return "SELECT " + list(read) + " FROM " + quote_name(table_->schema) + "." +
-         quote_name(table_->name) + " WHERE (" + list(names) + ") IN (" + list(keys) + ")";
+  return select_rows(*versioned_, indices, keys);
 }
 
 std::string MirrorComparison::values(bool of_source) const {

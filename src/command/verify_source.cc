@@ -6,6 +6,16 @@ namespace {
 
 constexpr Millis kPoll{500};
 
+// Whatever standard_conforming_strings says.
+std::string literal(const std::string& text) {
+  std::string out = text.find('\\') == std::string::npos ? "'" : " E'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += c;
+    out += c;
+  }
+  return out + "'";
+}
+
 }  // namespace
 
 Result<SourceSnapshot> SourceSnapshot::take(const PostgresConfig& config) {
@@ -50,6 +60,27 @@ SchemaPtr with_version(const TableSchema& table, bool has_key) {
     if (has_key) break;
   }
   return out;
+}
+
+std::string select_rows(const TableSchema& table, const std::vector<uint16_t>& key_columns,
+                        const std::vector<std::vector<std::string>>& keys) {
+  std::string columns;
+  for (const Column& column : table.columns) {
+    if (!column.captured) continue;
+    columns += (columns.empty() ? "" : ", ") + duckdb::quote_name(column.name);
+  }
+  std::string names;
+  for (const uint16_t index : key_columns)
+    names += (names.empty() ? "" : ", ") + duckdb::quote_name(table.columns[index].name);
+  std::string rows;
+  for (const auto& key : keys) {
+    std::string values;
+    for (const std::string& value : key)
+      values += (values.empty() ? "" : ", ") + literal(value);
+    rows += (rows.empty() ? "(" : ", (") + values + ")";
+  }
+  return "SELECT " + columns + " FROM " + duckdb::quote_name(table.schema) + "." +
+         duckdb::quote_name(table.name) + " WHERE (" + names + ") IN (" + rows + ")";
 }
 
 Result<std::shared_ptr<Batch>> next_batch(SnapshotReader& reader, const GoOn& go_on) {

@@ -42,6 +42,11 @@ using GoOn = std::function<Result<void>()>;
 // and ctid and tableoid where no key tells rows apart.
 SchemaPtr with_version(const TableSchema& table, bool has_key);
 
+// The statement for read() that gives the rows of some keys: the values of the key's columns
+// (indices in `table`) as PostgreSQL writes them.
+std::string select_rows(const TableSchema& table, const std::vector<uint16_t>& key_columns,
+                        const std::vector<std::vector<std::string>>& keys);
+
 // millrace_rows(n) of what a SnapshotReader gives: c0, c1, … in the target's types, and v, the
 // row's version (VARCHAR). A row that the target cannot hold is left out and counted.
 class SourceRows final : public duckdb::RowSource {

@@ -22,15 +22,16 @@ class DeadLetters {
 
 // What pipeline/ gives a sink when it makes it. All of it outlives the sink.
 struct SinkContext {
-  std::string pipeline;     // name of the pipeline
-  std::string branch;       // name of the branch
-  std::string state_folder; // exists, writable; where a ledger or a state file may lie
+  std::string pipeline;      // name of the pipeline
+  std::string branch;        // name of the branch
+  std::string state_folder;  // exists, writable; where a ledger or a state file may lie
   MemoryBudget* budget = nullptr;
   DeadLetters* dead_letters = nullptr;
 };
 
 struct SinkReport {
-  // Every batch up to and including this one is durable, or its refused changes are in the dead letters.
+  // Every batch up to and including this one is durable, or its refused changes are in the dead
+  // letters.
   uint64_t durable_seq = 0;
 };
 
@@ -38,12 +39,14 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  // Connects or opens. The progress that is stored together with the data, when this sink can do that;
-  // nullopt: keep the progress elsewhere (pipeline/ does). An empty Progress: stored here, nothing yet.
-  // Called again after an error that policy() retries; then batches after the durable one come again.
+  // Connects or opens. The progress that is stored together with the data, when this sink can do
+  // that; nullopt: keep the progress elsewhere (pipeline/ does). An empty Progress: stored here,
+  // nothing yet. Called again after an error that policy() retries; then batches after the durable
+  // one come again.
   virtual Result<std::optional<Progress>> open() = 0;
 
-  // Hands a batch over, in order of seq (gaps are allowed). kBusy: full, nothing was taken, poll and try again.
+  // Hands a batch over, in order of seq (gaps are allowed). kBusy: full, nothing was taken, poll
+  // and try again.
   virtual Result<void> write(BatchView view) = 0;
 
   // Works until something became durable or the deadline; returns the newest report.

@@ -1,4 +1,5 @@
-// Where changes come from. Driven by one thread (the pipeline's reader); no method blocks past its deadline.
+// Where changes come from. Driven by one thread (the pipeline's reader); no method blocks past its
+// deadline.
 #pragma once
 
 #include <memory>
@@ -20,10 +21,10 @@ struct BranchProgress {
 
 // Lag and state, for /status and /metrics.
 struct SourceStatus {
-  std::string phase;           // connecting, snapshot, streaming, waiting
-  std::string detail;          // what it waits for, or the table that it reads
-  Lsn server_lsn = 0;          // end of WAL as last heard
-  Lsn confirmed_lsn = 0;       // last confirmed to the slot
+  std::string phase;      // connecting, snapshot, streaming, waiting
+  std::string detail;     // what it waits for, or the table that it reads
+  Lsn server_lsn = 0;     // end of WAL as last heard
+  Lsn confirmed_lsn = 0;  // last confirmed to the slot
   uint64_t snapshot_rows = 0;
 };
 
@@ -32,17 +33,18 @@ class Source {
   virtual ~Source() = default;
 
   // Connects and finds out from where to go on. Called again after any error that policy() retries.
-  // Decides per branch whether it needs a snapshot (Batch::audience). Errors: kGap when the slot and the
-  // progress do not fit (I10).
+  // Decides per branch whether it needs a snapshot (Batch::audience). Errors: kGap when the slot
+  // and the progress do not fit (I10).
   virtual Result<void> open(std::span<const BranchProgress> branches) = 0;
 
   // The next batch, or null when none came before the deadline. An idle source whose position moved
   // gives a batch without changes (at most one in idle_interval). Batch::seq is left 0.
   virtual Result<std::shared_ptr<Batch>> poll(SteadyTime deadline) = 0;
 
-  // All changes that commit before `lsn` are durable in all branches: the slot may move there. Sends
-  // standby status when it moved and the interval is over, or when wal_sender_timeout/3 is over. Call it often,
-  // also while nothing is polled because queues are full. lsn 0: only keep the connection alive.
+  // All changes that commit before `lsn` are durable in all branches: the slot may move there.
+  // Sends standby status when it moved and the interval is over, or when wal_sender_timeout/3 is
+  // over. Call it often, also while nothing is polled because queues are full. lsn 0: only keep the
+  // connection alive.
   virtual Result<void> confirm(Lsn lsn) = 0;
 
   // Says the last confirmed position once more, closes. The slot stays (but for slot.drop.on.stop).
