@@ -1,6 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <span>
 
 #include "command/command.h"
+#include "config/nearest.h"
+#include "registry.h"
 
 namespace millrace {
 
@@ -44,17 +49,25 @@ void add_file(CLI::App& command, Arguments& arguments) {
       ->type_name("KEY=VALUE");
 }
 
+std::string sink_list() {
+  std::string out = "Sinks:\n";
+  for (const SinkPlugin& sink : sink_plugins()) {
+    out += "  " + std::string(sink.name) + std::string(10 - sink.name.size(), ' ') +
+           std::string(sink.summary) + "\n";
+  }
+  return out;
+}
+
 CLI::App* add_run(CLI::App& app, Arguments& arguments) {
   auto* run = app.add_subcommand("run", "Run a pipeline in the foreground until SIGTERM");
   add_file(*run, arguments);
-  run->add_option("--to", arguments.run.to,
-                  "Deliver to this sink instead: kafka, duckdb, email, file, stdout")
+  run->add_option("--to", arguments.run.to, "Deliver to this sink instead of the file's")
       ->type_name("SINK");
-  run->footer(
-      "Examples:\n"
-      "  millrace run examples/shop/pipeline.toml\n"
-      "  millrace run connector.json --to stdout\n"
-      "  millrace run connector.json --to kafka --set bootstrap.servers=127.0.0.1:9092");
+  run->footer(sink_list() +
+              "\nExamples:\n"
+              "  millrace run examples/shop/pipeline.toml\n"
+              "  millrace run connector.json --to stdout\n"
+              "  millrace run connector.json --to kafka --set bootstrap.servers=127.0.0.1:9092");
   return run;
 }
 
@@ -87,6 +100,19 @@ CLI::App* add_query(CLI::App& app, Arguments& arguments) {
   return query;
 }
 
+// A first word that is no command, which CLI11 would only call a missing one; "" when there is
+// nothing to say.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return "";
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({}))
+    names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return "";
+  const auto near = nearest_name(argv[1], std::span<const std::string>(names));
+  return std::string("millrace: there is no command '") + argv[1] + "'" +
+         (near ? "; did you mean " + *near + "?" : "") + " See millrace --help.\n";
+}
+
 void take_settings(Arguments& arguments) {
   for (const std::string& pair : arguments.set) {
     const size_t equals = pair.find('=');
@@ -106,6 +132,10 @@ int command_line(int argc, char** argv) {
   const auto* check = add_check(app, arguments);
   const auto* verify = add_verify(app, arguments);
   add_query(app, arguments);
+  if (const std::string unknown = unknown_command(app, argc, argv); !unknown.empty()) {
+    std::fputs(unknown.c_str(), stderr);
+    return kExitUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

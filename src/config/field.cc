@@ -43,12 +43,14 @@ bool may_be_shown(const FieldSpec& spec, const Setting& setting) {
   return !setting.hidden && spec.type != "password" && spec.type != "string" && spec.type != "list";
 }
 
-// The nearest allowed name of an enum; "" for other types.
-std::string cure_of(const FieldSpec& spec, const Setting& setting) {
+// The nearest allowed name of an enum, else the default, else what the setting is for.
+std::string cure_of(const FieldSpec& spec, const Setting& setting, const std::string& by_default) {
   std::vector<std::string> allowed;
   set_value(allowed, spec.allowed());
   const auto near = nearest_name(setting.value, std::span<const std::string>(allowed));
-  return near ? "did you mean " + *near + "?" : "";
+  if (near) return "did you mean " + *near + "?";
+  if (!by_default.empty()) return "without the setting it is " + by_default;
+  return std::string(spec.options.doc);
 }
 
 // "" or what is wrong with the setting's value.
@@ -200,8 +202,9 @@ void parse_into(void* config, std::span<const FieldSpec> fields, const Settings&
     std::string wrong;
     std::string cure;
     if (setting != nullptr && !(setting->value.empty() && spec.options.required)) {
+      const std::string by_default = spec.get(config);
       wrong = read_into(config, spec, *setting);
-      if (!wrong.empty()) cure = cure_of(spec, *setting);
+      if (!wrong.empty()) cure = cure_of(spec, *setting, by_default);
     } else if (spec.options.required) {
       wrong = setting == nullptr ? "is missing" : "is empty";
       cure = fmt::format("set {}{}: {}", key_prefix, spec.name, spec.options.doc);

@@ -32,7 +32,6 @@ struct PipelineOptions {
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kLogfmt;
   int64_t shutdown_timeout_ms = 10000;
-  Bytes branch_lag_max{0};
   Bytes dead_letter_max{1 << 30};
   int64_t offset_flush_interval_ms = 1000;
   int64_t retry_initial_ms = 300;
@@ -68,11 +67,6 @@ inline constexpr FieldSpec kPipelineFields[] = {
         "shutdown.timeout.ms",
         {.doc = "After SIGTERM the branches have this long to make durable what they hold.",
          .check = at_least<0>}),
-    field<&PipelineOptions::branch_lag_max>(
-        "branch.lag.max.bytes",
-        {.doc = "How far the slot may be held back by a branch that is parked, in bytes of WAL; "
-                "then the "
-                "branch is given up. 0: no limit, the server keeps WAL for it."}),
     field<&PipelineOptions::dead_letter_max>(
         "dead.letter.max.bytes",
         {.doc = "Size of a branch's dead-letter file at which the branch stops. 0: no limit."}),

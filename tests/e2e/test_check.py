@@ -159,7 +159,7 @@ class Check(ServerCase):
         code, findings = self.findings(self.article(**{"database.port": "many", "snapshot.mode": "sometimes", "slot.name": "Not Allowed"}), "--to", "stdout")
         self.assertEqual(code, 1)
         for key in ("database.port", "snapshot.mode", "slot.name"):
-            self.assertTrue(any(f["severity"] == "error" and f["key"] == key for f in findings), findings)
+            self.assertTrue(any(f["severity"] == "error" and f["key"] == key and f["cure"] for f in findings), findings)
 
     def test_unreachable_source(self):
         code, findings = self.findings(self.article(**{"database.port": str(waiting.free_port())}), "--to", "stdout")

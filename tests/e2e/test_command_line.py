@@ -34,6 +34,8 @@ class CommandLine(unittest.TestCase):
         out = program.run("rnu")
         self.assertEqual(out.returncode, 2)
         self.assertEqual(out.stdout, "")
+        self.assertIn("rnu", out.stderr)
+        self.assertIn("run", out.stderr.replace("rnu", ""))  # what was meant
         self.assertIn("--help", out.stderr)
 
     def test_a_file_that_is_not_there(self):
