@@ -226,7 +226,9 @@ def peak_memory(pid):
 
 
 def main():
-    # SIGTERM ends it as Ctrl-C does; both only once, so that nothing interrupts the cleaning up.
+    # SIGTERM ends it as Ctrl-C does; both only once, so that nothing interrupts the cleaning up. Started in the background
+    # by a script, SIGINT would be ignored: so it is asked for.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     demo, code = Demo(), 0
     try:
