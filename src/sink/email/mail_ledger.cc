@@ -136,8 +136,14 @@ Result<void> MailLedger::rewrite() {
   std::string text;
   append_line(text, kHeader);
   append_line(text, fmt::format("B {}", options_.boot_id));
-  for (const auto& [stream, offset] : progress_)
-    append_line(text, progress_line(stream, offset));
+  // Read back in this order: a completed snapshot says where the slot's stream begins, so that
+  // stands behind it.
+  for (const auto& [stream, offset] : progress_) {
+    if (stream != kSlotStream) append_line(text, progress_line(stream, offset));
+  }
+  if (const auto slot = progress_.find(kSlotStream); slot != progress_.end()) {
+    append_line(text, progress_line(slot->first, slot->second));
+  }
   for (const auto& [id, state] : messages_)
     append_line(text, message_line(id, state));
   auto fresh = AppendFile::open(options_.path + ".tmp");

@@ -141,6 +141,28 @@ TEST_F(MailLedgerTest, ProgressIsKeptAndForgetsWhatItCovers) {
   EXPECT_EQ(ledger.open_count(), 2u);
 }
 
+TEST_F(MailLedgerTest, ProgressBehindASnapshotSurvivesEveryOpening) {
+  Offset snapshot;
+  snapshot.position = {100, 7};
+  snapshot.lsn = 100;
+  snapshot.snapshot = SnapshotPhase::kCompleted;
+  Offset slot;
+  slot.position = {900, 3};
+  slot.lsn = 890;
+  slot.lsn_commit = 850;
+  {
+    auto ledger = open();
+    ASSERT_TRUE(ledger.advance("snapshot", snapshot));
+    ASSERT_TRUE(ledger.advance("slot", slot));
+  }
+  for (int times = 0; times < 3; ++times) {  // each rewrites what it read
+    const auto ledger = open();
+    ASSERT_EQ(ledger.progress().count("slot"), 1U);
+    EXPECT_EQ(ledger.progress().find("slot")->second.position, slot.position);
+    EXPECT_EQ(ledger.progress().find("slot")->second.lsn_commit, 850U);
+  }
+}
+
 TEST_F(MailLedgerTest, StaysSmall) {
   auto ledger = open("boot-1", 10000);
   for (uint64_t n = 1; n < 1000; ++n) {

@@ -10,6 +10,7 @@ namespace millrace {
 namespace {
 
 constexpr Millis kConfirmPause{1000};
+constexpr Millis kAskAfter{1000};       // without a word from the server
 constexpr int kMessagesSince = 140000;  // pgoutput's option `messages`
 
 std::string doubled(std::string_view text, char quote) {
@@ -93,6 +94,7 @@ Result<std::optional<StreamMessage>> ReplicationStream::read(SteadyTime deadline
 Result<std::optional<StreamMessage>> ReplicationStream::decode(std::string_view message) {
   ByteReader in(message);
   StreamMessage out;
+  heard_ = steady_now();
   const uint8_t kind = in.u8();
   out.keepalive = kind == 'k';
   out.lsn = in.u64();
@@ -116,17 +118,19 @@ Result<void> ReplicationStream::confirm(Lsn lsn) {
   confirmed_ = std::max(confirmed_, lsn);
   const SteadyTime now = steady_now();
   const bool moved = confirmed_ > confirmed_sent_ && now >= status_sent_ + kConfirmPause;
-  if (!moved && now < status_due_) return {};
-  return send_status();
+  // A quiet server says how far it is only when it is asked (or every wal_sender_timeout / 2).
+  const bool quiet = now >= heard_ + kAskAfter && now >= status_sent_ + kAskAfter;
+  if (!moved && !quiet && now < status_due_) return {};
+  return send_status(quiet);
 }
 
-Result<void> ReplicationStream::send_status() {
+Result<void> ReplicationStream::send_status(bool wants_reply) {
   std::string message = "r";
   put(message, std::max(received_, confirmed_));
   put(message, confirmed_);
   put(message, confirmed_);
   put(message, static_cast<uint64_t>(unix_now_us() - pgoutput::kPostgresEpochUs));
-  message += '\0';  // no reply wanted
+  message += wants_reply ? '\1' : '\0';
   status_sent_ = steady_now();
   status_due_ = status_sent_ + status_interval_;
   confirmed_sent_ = confirmed_;

@@ -59,10 +59,11 @@ class ReplicationStream {
  private:
   ReplicationStream(postgres::Connection connection, const StreamOptions& options);
   Result<std::optional<StreamMessage>> decode(std::string_view message);
-  Result<void> send_status();
+  Result<void> send_status(bool wants_reply = false);
 
   postgres::Connection connection_;
   Millis status_interval_;
+  SteadyTime heard_{};  // when the server said something last
   SteadyTime status_due_;
   SteadyTime status_sent_;
   Lsn received_ = 0;
