@@ -69,6 +69,16 @@ class Shop(ServerCase):
         self.assertEqual([f for f in json.loads(out.stdout)["findings"] if f["severity"] == "error"], [])
         self.assertEqual(out.returncode, 0, out.stderr)
 
+    def test_started_and_stopped_many_times_each_mail_comes_once(self):
+        for number in range(4):
+            child = self.streaming(self.shop())
+            if number % 2 == 0:  # every other run is idle
+                self.back_in_stock(available=5 + number)
+            self.stop_well(child)
+        self.assert_mirror()
+        self.assert_history()
+        self.assert_mails()
+
     def test_history_mirror_and_mail_hold_all_that_happened(self):
         child = self.streaming(self.shop())
         traffic = self.traffic(8)
