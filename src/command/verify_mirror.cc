@@ -115,7 +115,7 @@ Result<void> MirrorComparison::read_target(duckdb::Connection& warehouse) {
   };
   for (size_t i = 0; i < table_->columns.size(); ++i) {
     const Column& column = table_->columns[i];
-    if (column.captured && position(static_cast<uint16_t>(i)) == columns_.end())
+    if (column.is_kept() && position(static_cast<uint16_t>(i)) == columns_.end())
       report_.lacking_columns.push_back(column.name);
   }
   for (const uint16_t index : duckdb::mirror_key(*table_)) {

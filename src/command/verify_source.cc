@@ -66,7 +66,7 @@ std::string select_rows(const TableSchema& table, const std::vector<uint16_t>& k
                         const std::vector<std::vector<std::string>>& keys) {
   std::string columns;
   for (const Column& column : table.columns) {
-    if (!column.captured) continue;
+    if (!column.is_kept()) continue;
     columns += (columns.empty() ? "" : ", ") + duckdb::quote_name(column.name);
   }
   std::string names;

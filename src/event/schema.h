@@ -90,13 +90,17 @@ struct Column {
   std::string name;
   ColumnType type;
   bool nullable = true;
-  bool captured = true;   // column.include/exclude.list: not in the row, though perhaps in the key
-  bool identity = false;  // part of the replica identity (pgoutput Relation flag)
-  int16_t attnum = 0;     // pg_attribute.attnum; 0 when unknown
+  bool captured = true;    // column.include/exclude.list: not in the row, though perhaps in the key
+  bool generated = false;  // GENERATED ALWAYS AS (…) STORED: in snapshots, not in the stream
+  bool identity = false;   // part of the replica identity (pgoutput Relation flag)
+  int16_t attnum = 0;      // pg_attribute.attnum; 0 when unknown
   // pg_get_expr(adbin, adrelid): "'x'::text", "now()"; nullopt when there is none
   std::optional<std::string> default_expression;
 
   bool operator==(const Column&) const = default;
+
+  // Whether a copy of the table can keep it current.
+  bool is_kept() const { return captured && !generated; }
 };
 
 enum class ReplicaIdentity : char { kDefault = 'd', kNothing = 'n', kFull = 'f', kIndex = 'i' };

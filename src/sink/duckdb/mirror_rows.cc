@@ -16,7 +16,7 @@ Result<std::string> select_sql(Connection& connection, const TargetName& name,
   if (auto done = target.read(connection, bookkeeping); !done) return Failure(done.error());
   const auto columns = target.columns_of(table);
   const auto captured = std::count_if(table.columns.begin(), table.columns.end(),
-                                      [](const Column& column) { return column.captured; });
+                                      [](const Column& column) { return column.is_kept(); });
   if (columns.empty() || columns.size() != static_cast<size_t>(captured)) {
     return fail(ErrorKind::kNotFound,
                 columns.empty() ? "table " + name.text() + " is not in the mirror"
@@ -40,7 +40,7 @@ Result<void> mirror_rows(Database& database, const DuckDbSinkConfig& config,
   if (!sql) return Failure(sql.error());
   std::vector<const ColumnType*> types;
   for (const Column& column : table.columns) {
-    if (column.captured) types.push_back(&column.type);
+    if (column.is_kept()) types.push_back(&column.type);
   }
   std::vector<std::string> texts(types.size());
   std::vector<std::optional<std::string_view>> views(types.size());

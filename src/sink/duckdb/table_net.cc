@@ -9,7 +9,7 @@ namespace {
 std::vector<uint16_t> captured(const TableSchema& table) {
   std::vector<uint16_t> out;
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].captured) out.push_back(static_cast<uint16_t>(i));
+    if (table.columns[i].is_kept()) out.push_back(static_cast<uint16_t>(i));
   }
   return out;
 }
@@ -26,7 +26,7 @@ std::vector<uint16_t> mirror_key(const TableSchema& table) {
     out = table.key;
   }
   for (uint16_t i : out) {
-    if (!table.columns[i].captured) return {};  // not stored, so it cannot be looked for
+    if (!table.columns[i].is_kept()) return {};  // not stored, so it cannot be looked for
   }
   return out;
 }

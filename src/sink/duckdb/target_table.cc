@@ -150,7 +150,7 @@ Result<bool> TargetTable::create(Connection& connection, const TableSchema& sche
 Result<bool> TargetTable::alter(Connection& connection, const TableSchema& schema) {
   bool changed = false;
   for (const Column& column : schema.columns) {
-    if (!column.captured) continue;
+    if (!column.is_kept()) continue;
     auto one = fit_column(connection, schema, column);
     if (!one) return one;
     changed = changed || *one;
@@ -264,7 +264,7 @@ std::vector<TargetColumn> TargetTable::columns_of(const TableSchema& schema) con
   std::vector<TargetColumn> out;
   for (size_t i = 0; i < schema.columns.size(); ++i) {
     const Column& column = schema.columns[i];
-    if (!column.captured) continue;
+    if (!column.is_kept()) continue;
     const size_t known = known_at(schema, column);
     if (known == known_.size()) continue;
     const size_t at = stored_at(known_[known].target);

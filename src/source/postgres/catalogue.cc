@@ -27,7 +27,7 @@ where c.relkind in ('r', 'p') and c.oid = $1::oid)";
 constexpr std::string_view kColumns = R"(
 select a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnum,
        not (a.attnotnull or (t.typtype = 'd' and t.typnotnull)),
-       pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+       pg_catalog.pg_get_expr(d.adbin, d.adrelid), to_jsonb(a) ->> 'attgenerated'
 from pg_catalog.pg_attribute a
 join pg_catalog.pg_type t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -80,6 +80,7 @@ Result<void> read_columns(postgres::Connection& connection, const TableFilter& f
     // Debezium looks no closer at a column that it does not capture, also where it is in the key.
     column.nullable = !column.captured || is_true(*rows, row, 5);
     if (column.captured && !rows->is_null(row, 6)) column.default_expression = rows->text(row, 6);
+    column.generated = rows->text(row, 7) == "s";  // since PostgreSQL 12
     table.columns.push_back(std::move(column));
   }
   return {};

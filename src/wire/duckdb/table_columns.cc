@@ -36,7 +36,7 @@ std::vector<StoredColumn> stored_columns(const TableSchema& table,
   std::vector<std::string> names = taken;
   for (size_t i = 0; i < table.columns.size(); ++i) {
     const Column& column = table.columns[i];
-    if (!column.captured) continue;
+    if (!column.is_kept()) continue;
     out.push_back(
         {static_cast<uint16_t>(i), free_name(column.name, names), storage_of(column.type)});
   }
