@@ -161,14 +161,13 @@ bool write_double(const ValueEncoding&, std::string_view text, EncodeContext& co
 bool write_numeric(const ValueEncoding& self, std::string_view text, EncodeContext& context) {
   Decimal& decimal = context.decimal;
   if (!parse_decimal(text, decimal)) return write_special_numeric(self, text, context);
-  const bool variable = self.scale < 0;
-  if (!variable && !set_scale(decimal, self.scale, Rounding::kUnnecessary)) return false;
+  if (self.scale && !set_scale(decimal, *self.scale, Rounding::kUnnecessary)) return false;
   switch (self.decimals) {
     case DecimalHandling::kPrecise:
-      if (variable)
-        write_variable_scale(context);
-      else
+      if (self.scale)
         write_decimal(context);
+      else
+        write_variable_scale(context);
       return true;
     case DecimalHandling::kDouble:
       write_java_double(to_double(decimal), context);
@@ -184,7 +183,7 @@ bool write_money(const ValueEncoding& self, std::string_view text, EncodeContext
   if (!parse_money(text, context.decimal)) return false;
   switch (self.decimals) {
     case DecimalHandling::kPrecise:
-      set_scale(context.decimal, self.scale, Rounding::kHalfUp);
+      set_scale(context.decimal, self.scale.value_or(0), Rounding::kHalfUp);
       write_decimal(context);
       return true;
     case DecimalHandling::kDouble:

@@ -157,8 +157,8 @@ std::optional<ValueEncoding> value_encoding(const ColumnType& type,
   encoding.binary = config.binary_handling;
   encoding.precision = config.time_precision;
   encoding.decimals = config.decimal_handling;
-  encoding.scale =
-      type.type == PgType::kMoney ? static_cast<int>(config.money_fraction_digits) : type.scale();
+  if (type.type == PgType::kMoney) encoding.scale = static_cast<int>(config.money_fraction_digits);
+  if (type.precision() >= 0) encoding.scale = type.scale();
   encoding.null_in_stream = type.type == PgType::kName && !config.include_unknown_datatypes;
   if (type.type != PgType::kArray) return encoding;
   if (is_unsupported_element(type.element)) return std::nullopt;

@@ -43,8 +43,8 @@ struct ValueEncoding {
   using Write = bool (*)(const ValueEncoding& self, std::string_view text, EncodeContext& context);
 
   Write write = nullptr;
-  int scale = 0;            // decimals; -1: as the value has it
-  int fraction_digits = 6;  // of seconds
+  std::optional<int> scale;  // of decimals, may be negative; none: as the value has it
+  int fraction_digits = 6;   // of seconds
   BinaryHandling binary = BinaryHandling::kBytes;
   TimePrecision precision = TimePrecision::kAdaptive;
   DecimalHandling decimals = DecimalHandling::kPrecise;

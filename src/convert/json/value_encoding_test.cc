@@ -9,7 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr int numeric_typmod(int precision, int scale) {
-  return (precision << 16 | scale) + 4;
+  return (precision << 16 | (scale & 0x7ff)) + 4;
 }
 
 ColumnType type(PgType pg, int32_t typmod = -1, std::string name = "",
@@ -79,6 +79,21 @@ TEST(ValueEncodingTest, NumericWithoutPrecisionCarriesItsScale) {
   EXPECT_EQ(json(free, "100000000000000000000"), R"({"scale":0,"value":"BWvHXi1jEAAA"})");
   EXPECT_EQ(json(free, "-12345678901234567890.123456789"),
             R"({"scale":9,"value":"2BvkzblBNk6Rxn7r"})");
+}
+
+TEST(ValueEncodingTest, ANegativeScaleIsThatOfItsSchema) {
+  JsonConverterConfig config;
+  for (const int scale : {-1, -2}) {
+    const ColumnType hundreds = type(PgType::kNumeric, numeric_typmod(5, scale));
+    const auto schema = type_schema(hundreds, config);
+    ASSERT_TRUE(schema);
+    EXPECT_NE(schema->attributes.find("\"scale\":\"" + std::to_string(scale) + "\""),
+              std::string::npos);
+    EXPECT_EQ(json_of(hundreds, config, "12300"), scale == -2 ? R"("ew==")" : R"("BM4=")");
+    EXPECT_EQ(json_of(hundreds, config, "0"), R"("AA==")");
+  }
+  config.decimal_handling = DecimalHandling::kString;
+  EXPECT_EQ(json_of(type(PgType::kNumeric, numeric_typmod(5, -2)), config, "12300"), R"("12300")");
 }
 
 TEST(ValueEncodingTest, DecimalsAsDoubleOrString) {
