@@ -21,16 +21,31 @@ constexpr std::string_view kSessionOptions =
     "-c bytea_output=hex -c statement_timeout=0 -c lock_timeout=0 "
     "-c idle_in_transaction_session_timeout=0";
 
+constexpr size_t kStateLength = 5;
+
+// Where a verbose error's SQLSTATE stands, behind the severity (which is in the server's language):
+// `FATAL:  28P01: password authentication failed`. npos: it has none.
+size_t find_state(std::string_view text) {
+  constexpr std::string_view kAfterSeverity = ":  ";
+  constexpr std::string_view kCharacters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  for (size_t at = text.find(kAfterSeverity); at != std::string_view::npos;
+       at = text.find(kAfterSeverity, at + 1)) {
+    const size_t start = at + kAfterSeverity.size();
+    const size_t end = std::min(text.find_first_not_of(kCharacters, start), text.size());
+    if (end - start == kStateLength && text.substr(end).starts_with(": ")) return start;
+  }
+  return std::string_view::npos;
+}
+
 // The connection attempt's error. libpq gives no SQLSTATE for it, but with verbose errors its text
 // has one: `connection to server at "h" … failed: FATAL:  28P01: password authentication failed
 // …\nLOCATION: …`
 Error connect_error(pg_conn* connection) {
   std::string text = PQerrorMessage(connection);
   std::string state;
-  const size_t severity = text.find("FATAL:  ");
-  if (severity != std::string::npos && text.size() > severity + 15 && text[severity + 13] == ':') {
-    state = text.substr(severity + 8, 5);
-    text.erase(severity + 8, 7);
+  if (const size_t at = find_state(text); at != std::string::npos) {
+    state = text.substr(at, kStateLength);
+    text.erase(at, kStateLength + 2);
   }
   ErrorKind kind = kind_of_sqlstate(state);
   if (state.empty() && (text.find("does not support SSL") != std::string::npos ||

@@ -102,6 +102,14 @@ TEST(ConnectionOpen, AWrongPasswordIsUnauthorized) {
   EXPECT_THAT(failed.text(), Not(HasSubstr("top secret")));
 }
 
+TEST(ConnectionOpen, TheKindDoesNotDependOnTheServersLanguage) {
+  const ScriptedServer server(error("ВАЖНО", "28P01", "пользователь \"u\" не прошёл проверку"));
+  const Error failed = open_error(server.options());
+  EXPECT_EQ(failed.kind, ErrorKind::kUnauthorized);
+  EXPECT_THAT(failed.message, HasSubstr("не прошёл проверку"));
+  EXPECT_THAT(failed.message, Not(HasSubstr("28P01")));
+}
+
 TEST(ConnectionOpen, AServerThatStartsIsUnreachable) {
   const ScriptedServer server(error("FATAL", "57P03", "the database system is starting up"));
   EXPECT_EQ(open_error(server.options()).kind, ErrorKind::kUnreachable);
