@@ -20,6 +20,7 @@ namespace {
 
 constexpr size_t kBodyBytesMax = 1 << 20;
 constexpr auto kReadTimeout = std::chrono::seconds(30);
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 std::string decode_url(std::string_view text) {
   std::string out;
@@ -113,8 +114,9 @@ Result<Endpoint> parse_address(const std::string& address) {
   const size_t colon = address.rfind(':');
   unsigned short port = 0;
   const char* end = address.data() + address.size();
-  if (colon == std::string::npos || colon + 1 == address.size() ||
-      std::from_chars(address.data() + colon + 1, end, port).ptr != end) {
+  const char* digits = colon == std::string::npos ? end : address.data() + colon + 1;
+  const auto read = std::from_chars(digits, end, port);
+  if (read.ec != std::errc() || read.ptr != end) {
     return fail(ErrorKind::kConfig, "'" + address + "' is not HOST:PORT",
                 "for example 127.0.0.1:8080");
   }
@@ -140,14 +142,24 @@ struct Server::Loop {
 
   void accept() {
     acceptor.async_accept([this](beast::error_code error, Protocol::socket socket) {
-      if (!error) std::make_shared<Session>(std::move(socket), handler)->read();
-      if (acceptor.is_open()) accept();
+      if (error) return accept_later();
+      std::make_shared<Session>(std::move(socket), handler)->read();
+      accept();
+    });
+  }
+
+  // No descriptor is left, mostly: asked again at once it would fail again, and keep a core busy.
+  void accept_later() {
+    pause.expires_after(kAcceptPause);
+    pause.async_wait([this](beast::error_code error) {
+      if (!error) accept();
     });
   }
 
   Handler handler;
   asio::io_context context{1};
   asio::basic_socket_acceptor<Protocol> acceptor{context};
+  asio::steady_timer pause{context};
   std::string address;
   std::string unix_path;
   std::thread thread;

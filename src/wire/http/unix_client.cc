@@ -12,6 +12,7 @@ namespace beast = boost::beast;
 namespace {
 
 constexpr size_t kAnswerBytesMax = size_t{1} << 30;
+constexpr size_t kPathBytesMax = 107;  // sun_path, less the closing zero
 
 }  // namespace
 
@@ -20,7 +21,13 @@ Result<Response> request_unix(const std::string& socket_path, const std::string&
   asio::io_context context;
   asio::local::stream_protocol::socket socket(context);
   boost::system::error_code error;
+  if (socket_path.size() > kPathBytesMax)
+    return fail(ErrorKind::kNotFound, "nobody listens on " + socket_path + ": too long for a path");
   socket.connect(asio::local::stream_protocol::endpoint(socket_path), error);
+  if (error == asio::error::access_denied) {
+    return fail(ErrorKind::kUnauthorized, "cannot connect to " + socket_path + ": another user's",
+                "run this command as the user that runs the pipeline");
+  }
   if (error)
     return fail(ErrorKind::kNotFound, "nobody listens on " + socket_path + ": " + error.message());
   beast::http::request<beast::http::string_body> request{beast::http::string_to_verb(method),

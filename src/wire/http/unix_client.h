@@ -8,7 +8,8 @@
 
 namespace millrace::http {
 
-// kNotFound when nobody listens on the socket (no file, or a dead one).
+// kNotFound when nobody listens on the socket (no file, a dead one, a path too long for one);
+// kUnauthorized when it is another user's.
 Result<Response> request_unix(const std::string& socket_path, const std::string& method,
                               const std::string& target, const std::string& body);
 
