@@ -119,8 +119,9 @@ struct Client::State {
     const rd_kafka_metadata_t* found = nullptr;
     const auto code = rd_kafka_metadata(handle, all ? 1 : 0, topic, &found, timeout_ms);
     rd_kafka_poll(handle, 0);
+    Metadata owned(found);
     if (unauthorized) return std::unexpected(*unauthorized);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Metadata(found);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return owned;
     Error error = error_of(code, fmt::format("kafka at {} does not answer", servers));
     if (!last_reason.empty()) error.message += fmt::format(" ({})", last_reason);
     error.cure = connect_cure(last_reason);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include <set>
+
 #include "wire/kafka/errors.h"
 
 namespace millrace::kafka {
@@ -47,8 +49,8 @@ class Reading {
   }
 
   Result<void> run(SteadyTime deadline, const RecordVisitor& visit) {
-    int32_t ended = 0;
-    while (ended < started_) {
+    std::set<int32_t> ended;  // one that others write to ends more than once
+    while (std::ssize(ended) < started_) {
       const std::unique_ptr<rd_kafka_message_t, FreeMessage> message(
           rd_kafka_consume_queue(queue_.get(), left_ms(deadline)));
       if (message == nullptr) {
@@ -57,7 +59,7 @@ class Reading {
                                                          rd_kafka_topic_name(topic_.get())));
       }
       if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        ++ended;
+        ended.insert(message->partition);
       } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         visit(view(message->key, message->key_len), view(message->payload, message->len));
       } else if (error_of(message->err, "").kind != ErrorKind::kUnreachable) {
