@@ -85,6 +85,14 @@ class ConnectorReader {
     return static_cast<size_t>(location - padded_.data());
   }
 
+  // Of members in their order: each stretch of the text is counted once.
+  size_t line_at(size_t offset) {
+    line_ +=
+        static_cast<size_t>(std::ranges::count(text_.substr(counted_, offset - counted_), '\n'));
+    counted_ = offset;
+    return line_;
+  }
+
   size_t last_character() const { return text_.find_last_not_of(" \t\r\n"); }
 
   simdjson::error_code read_members(json::object object, bool outer) {
@@ -92,7 +100,7 @@ class ConnectorReader {
       json::field field;
       if (const auto error = std::move(member).get(field)) return error;
       std::string_view key;
-      const size_t line = place_of(text_, offset_of(field.key().raw())).line;
+      const size_t line = line_at(offset_of(field.key().raw()));
       if (const auto error = field.unescaped_key().get(key)) return error;
       if (const auto error = read_value(std::string(key), line, field.value(), outer)) return error;
     }
@@ -209,6 +217,8 @@ class ConnectorReader {
   FlatFile flat_;   // members of the outermost object
   FlatFile inner_;  // members of "config"
   bool wrapped_ = false;
+  size_t line_ = 1;  // at counted_
+  size_t counted_ = 0;
 };
 
 }  // namespace

@@ -21,11 +21,12 @@ class LogicalLines {
       if (line_start_of_comment(part)) continue;
       first_ = line_;
       line = part;
-      while (ends_with_odd_backslashes(line) && at_ < text_.size()) {
+      while (ends_with_odd_backslashes(part) && at_ < text_.size()) {
         line.pop_back();
-        line += without_indent(natural_line());
+        part = without_indent(natural_line());
+        line += part;
       }
-      if (ends_with_odd_backslashes(line)) line.pop_back();
+      if (ends_with_odd_backslashes(part)) line.pop_back();
       return true;
     }
     return false;

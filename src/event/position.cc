@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "base/json_text.h"
+
 namespace millrace {
 
 std::string format_lsn(Lsn lsn) {
@@ -27,10 +29,10 @@ std::optional<Lsn> parse_lsn(std::string_view text) {
 std::string to_json(const Offset& o) {
   return fmt::format(
       R"({{"commit_lsn":{},"ordinal":{},"lsn":{},"lsn_proc":{},"lsn_commit":{},"xid":{},"commit_us":{},)"
-      R"("message_type":"{}","snapshot":{},"last_snapshot_record":{},"system_id":{},"timeline":{}}})",
+      R"("message_type":{},"snapshot":{},"last_snapshot_record":{},"system_id":{},"timeline":{}}})",
       o.position.commit_lsn, o.position.ordinal, o.lsn, o.lsn_proc, o.lsn_commit, o.xid,
-      o.commit_us, o.message_type, static_cast<int>(o.snapshot), o.last_snapshot_record,
-      o.system_id, o.timeline);
+      o.commit_us, json_quoted(o.message_type), static_cast<int>(o.snapshot),
+      o.last_snapshot_record, o.system_id, o.timeline);
 }
 
 std::optional<Offset> offset_from_json(std::string_view json) {
@@ -51,7 +53,7 @@ std::optional<Offset> offset_from_json(std::string_view json) {
   o.lsn_proc = number("lsn_proc");
   o.lsn_commit = number("lsn_commit");
   o.xid = static_cast<uint32_t>(number("xid"));
-  o.commit_us = static_cast<int64_t>(number("commit_us"));
+  good &= root["commit_us"].get_int64().get(o.commit_us) == simdjson::SUCCESS;
   std::string_view type;
   good &= root["message_type"].get_string().get(type) == simdjson::SUCCESS;
   o.message_type = type;

@@ -166,6 +166,17 @@ TEST(OffsetMap, CountersOfATransactionGoWithIt) {
               Not(HasSubstr("transaction_")));
 }
 
+// Sinks keep an Offset as one line of JSON, whatever Debezium's map had in it.
+TEST(OffsetMap, AnOffsetAsALineIsReadBackWhateverItHolds) {
+  const auto progress =
+      from_offset_map(R"({"lsn":1,"messageType":"a\"b\\","ts_usec":-5,"lsn_proc":1})");
+  ASSERT_TRUE(progress);
+  const Offset offset = progress->at(std::string(kSlotStream));
+  EXPECT_EQ(offset.message_type, R"(a"b\)");
+  EXPECT_EQ(offset.commit_us, -5);
+  EXPECT_EQ(offset_from_json(to_json(offset)), offset);
+}
+
 TEST(OffsetMap, WhatIsNoOffsetIsAnError) {
   for (const char* text :
        {"", "[]", "{", "{}", R"({"lsn":"x"})", R"({"lsn":1,"millrace_stream_x":"{}"})"}) {

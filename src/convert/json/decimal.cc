@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <limits>
 #include <vector>
 
 namespace millrace {
 
 namespace {
+
+// Beyond what PostgreSQL's numeric can be (131072 digits before the point, 16383 behind it): such a
+// number would only be written out as that many zeros.
+constexpr int64_t kExponentMax = 150000;
 
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -98,7 +103,7 @@ bool parse_decimal(std::string_view text, Decimal& to) {
     if (i < text.size() && text[i] == '+') ++i;
     int32_t exponent = 0;
     const auto end = std::from_chars(text.data() + i, text.data() + text.size(), exponent);
-    if (end.ec != std::errc()) return false;
+    if (end.ec != std::errc() || std::abs(int64_t{exponent}) > kExponentMax) return false;
     i = static_cast<size_t>(end.ptr - text.data());
     to.scale -= exponent;
   }

@@ -126,7 +126,7 @@ bool write_bool(const ValueEncoding&, std::string_view text, EncodeContext& cont
 
 bool write_integer(const ValueEncoding&, std::string_view text, EncodeContext& context) {
   const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
-  if (digits.empty()) return false;
+  if (digits.empty() || (digits.size() > 1 && digits.front() == '0')) return false;
   for (const char c : digits) {
     if (c < '0' || c > '9') return false;
   }

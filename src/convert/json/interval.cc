@@ -1,6 +1,7 @@
 #include "convert/json/interval.h"
 
 #include <charconv>
+#include <limits>
 
 namespace millrace {
 
@@ -8,13 +9,16 @@ namespace {
 
 constexpr int64_t kMicrosPerSecond = 1000000;
 
+// More than any part of an interval can be, and far from the end of 64 bits in millionths.
+constexpr int64_t kWholeMax = 4'000'000'000'000;
+
 // [+-]digits[.digits] at the front, in millionths.
 bool take_millionths(std::string_view& text, int64_t& value, bool& negative) {
   negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
   int64_t whole = 0;
   const auto end = std::from_chars(text.data(), text.data() + text.size(), whole);
-  if (end.ec != std::errc()) return false;
+  if (end.ec != std::errc() || whole < 0 || whole > kWholeMax) return false;
   text.remove_prefix(static_cast<size_t>(end.ptr - text.data()));
   value = whole * kMicrosPerSecond;
   if (text.starts_with('.')) {
@@ -137,7 +141,12 @@ int64_t duration_micros(const IntervalParts& parts) {
   const double minutes =
       (days * 24 + static_cast<double>(parts.hours)) * 60 + static_cast<double>(parts.minutes);
   const double seconds = minutes * 60 + seconds_part;
-  return static_cast<int64_t>(seconds * 1e6);
+  // Java's conversion: what is too large for 64 bits is the largest number.
+  constexpr double kLimit = 9223372036854775808.0;
+  const double micros = seconds * 1e6;
+  if (micros >= kLimit) return std::numeric_limits<int64_t>::max();
+  if (micros <= -kLimit) return std::numeric_limits<int64_t>::min();
+  return static_cast<int64_t>(micros);
 }
 
 char* put_iso_interval(char* to, const IntervalParts& parts) {

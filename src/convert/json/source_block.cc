@@ -68,7 +68,7 @@ void SourceBlock::write(const Change& change, std::string_view table_part, JsonW
   out.raw(R"(]","ts_us":)");
   out.number(us);
   out.raw(R"(,"ts_ns":)");
-  out.number(us * 1000);
+  out.number(static_cast<int64_t>(static_cast<uint64_t>(us) * 1000));  // wraps, as in Java
   out.raw(table_part);
   out.raw(R"(,"txId":)");
   if (change.xid == 0)

@@ -50,7 +50,7 @@ class TextReader {
 
 CivilDate read_date(TextReader& in) {
   CivilDate date;
-  date.year = in.number(4, 10);
+  date.year = in.number(4, 7);
   in.literal("-");
   date.month = static_cast<int>(in.number(2, 2));
   in.literal("-");

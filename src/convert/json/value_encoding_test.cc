@@ -46,6 +46,7 @@ TEST(ValueEncodingTest, NumbersAreWrittenAsJavaWritesThem) {
   EXPECT_EQ(json(type(PgType::kInt8), "-9223372036854775808"), "-9223372036854775808");
   EXPECT_EQ(json(type(PgType::kOid), "4294967295"), "4294967295");
   EXPECT_EQ(json(type(PgType::kInt4), "4x"), kFails);
+  EXPECT_EQ(json(type(PgType::kInt4), "007"), kFails);  // would be no JSON
   EXPECT_EQ(json(type(PgType::kBool), "t"), "true");
   EXPECT_EQ(json(type(PgType::kBool), "f"), "false");
   EXPECT_EQ(json(type(PgType::kFloat8), "1e+21"), "1.0E21");
@@ -108,6 +109,17 @@ TEST(ValueEncodingTest, DecimalsAsDoubleOrString) {
   EXPECT_EQ(json_of(free, config, "NaN"), R"("NAN")");
   EXPECT_EQ(json_of(free, config, "-Infinity"), R"("NEGATIVE_INFINITY")");
   EXPECT_EQ(json_of(type(PgType::kNumeric, numeric_typmod(10, 2)), config, "1"), R"("1.00")");
+}
+
+// A few bytes must not become gigabytes of zeros.
+TEST(ValueEncodingTest, AnExponentThatNoNumericHasIsRefused) {
+  JsonConverterConfig config;
+  config.decimal_handling = DecimalHandling::kString;
+  const ColumnType free = type(PgType::kNumeric);
+  EXPECT_EQ(json_of(free, config, "1e3"), R"("1000")");
+  EXPECT_EQ(json_of(free, config, "1e131071").size(), 131074u);
+  EXPECT_EQ(json_of(free, config, "1e2000000000"), kFails);
+  EXPECT_EQ(json_of(free, config, "1e-2000000000"), kFails);
 }
 
 TEST(ValueEncodingTest, NumericDecimalFormatWritesNumbers) {
@@ -228,6 +240,10 @@ TEST(ValueEncodingTest, TimestampsBeyondTheUsual) {
   EXPECT_EQ(json(ts, "-infinity"), "-9223372036832400000");
   EXPECT_EQ(json(ts, "0001-12-31 23:59:59.999999 BC"), "-62135596800000001");
   EXPECT_EQ(json_of(ts, {}, "0044-03-15 12:00:00 BC", true), "-63517953600000000");
+  JsonConverterConfig millis;
+  millis.time_precision = TimePrecision::kConnect;
+  EXPECT_EQ(json_of(ts, millis, "294276-12-31 23:59:59"), "9224318015999000");
+  EXPECT_EQ(json_of(ts, millis, "9999999999-12-31 23:59:59"), kFails);
   JsonConverterConfig nanos;
   nanos.time_precision = TimePrecision::kNanoseconds;
   EXPECT_EQ(json_of(ts, nanos, "1000-01-01 00:00:00"), "6283264147419103232");
@@ -259,6 +275,10 @@ TEST(ValueEncodingTest, Intervals) {
   EXPECT_EQ(json(interval, "00:00:00"), "0");
   EXPECT_EQ(json(interval, "00:00:00.000001"), "1");
   EXPECT_EQ(json(interval, "soon"), kFails);
+  EXPECT_EQ(json(interval, "178000000 years"), "9223372036854775807");
+  EXPECT_EQ(json(interval, "-178000000 years"), "-9223372036854775808");
+  EXPECT_EQ(json(interval, "9223372036854775807 days"), kFails);
+  EXPECT_EQ(json(interval, "--1 days"), kFails);
   JsonConverterConfig text;
   text.interval_handling = IntervalHandling::kString;
   EXPECT_EQ(json_of(interval, text, "1 year 2 mons 3 days 04:05:06.789012"),

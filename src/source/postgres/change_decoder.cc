@@ -77,7 +77,7 @@ bool ChangeDecoder::advance(Lsn wal_end) {
 Result<void> ChangeDecoder::decode(const StreamMessage& at, Batch& batch) {
   auto read = pgoutput::read_message(at.payload, at.lsn);
   if (!read) return Failure(read.error());
-  if (tied_events_ > 0) settle_ties(at.lsn, batch);
+  if (tied_events_ > 0 && at.lsn != debezium_->lsn) settle_ties(batch);
   using namespace pgoutput;
   if (const auto* r = std::get_if<Row>(&*read)) return row(*r, at, batch);
   if (const auto* b = std::get_if<Begin>(&*read)) return begin(*b, at, batch);
@@ -115,6 +115,7 @@ Result<void> ChangeDecoder::commit(const pgoutput::Commit& commit, const StreamM
                                    Batch& batch) {
   if (auto in = require_transaction("commit", at.lsn); !in) return in;
   in_transaction_ = false;
+  if (tied_events_ > 0) settle_ties(batch);
   if (resumes_here_) debezium_.reset();
   resumes_here_ = false;
   if (!std::exchange(skipped_, false)) {
@@ -209,10 +210,9 @@ bool ChangeDecoder::next_event(const StreamMessage& at, std::string_view type) {
   return true;
 }
 
-// The stream went beyond the LSN that Debezium's offset names: a lone event there was the delivered
-// one.
-void ChangeDecoder::settle_ties(Lsn lsn, Batch& batch) {
-  if (lsn == debezium_->lsn) return;
+// The stream went beyond the LSN that Debezium's offset names, or its transaction ended there: a
+// lone event there was the delivered one.
+void ChangeDecoder::settle_ties(Batch& batch) {
   if (tied_events_ == 1 && tied_changes_ == 1) batch.changes.pop_back();
   tied_events_ = tied_changes_ = 0;
 }

@@ -73,7 +73,7 @@ class ChangeDecoder {
   Change change(Op op, const StreamMessage& at) const;
   void append(const Change& change, size_t bytes, Batch& batch);
   void use(StreamTable& table, Batch& batch);
-  void settle_ties(Lsn lsn, Batch& batch);
+  void settle_ties(Batch& batch);
 
   RelationCache& relations_;
   DecoderOptions options_;

@@ -275,6 +275,17 @@ TEST_F(DebeziumOffsetTest, ALoneEventAtTheStoredLsnIsDecidedByTheCommit) {
   EXPECT_THAT(ids(), ElementsAre());
 }
 
+TEST_F(DebeziumOffsetTest, ACommitAtTheStoredLsnDecidesToo) {
+  start(offset(120, 100, 5, "INSERT"));
+  feed(110, bytes::begin(200, 5));
+  row(120, kTable, "b");
+  feed(120, bytes::commit(200, 240));
+  EXPECT_FALSE(decoder->undecided());
+  feed(250, bytes::begin(300, 6));
+  row(250, kTable, "c");
+  EXPECT_THAT(ids(), ElementsAre("c"));
+}
+
 TEST_F(DebeziumOffsetTest, AnOffsetOfABeginNamesTheEventThatComesNext) {
   start(offset(110, 100, 5, "BEGIN"));
   feed_all();

@@ -17,14 +17,10 @@ Failure malformed(std::string_view what, Lsn at) {
               "malformed " + std::string(what) + " in the replication stream at " + format_lsn(at));
 }
 
-int64_t read_time(ByteReader& in) {
-  return in.i64() + kPostgresEpochUs;
-}
-
 Begin read_begin(ByteReader& in) {
   Begin out;
   out.commit_lsn = in.u64();
-  out.commit_us = read_time(in);
+  out.commit_us = unix_us(in.u64());
   out.xid = in.u32();
   return out;
 }
@@ -34,7 +30,7 @@ Commit read_commit(ByteReader& in) {
   in.u8();  // flags, unused
   out.commit_lsn = in.u64();
   out.end_lsn = in.u64();
-  out.commit_us = read_time(in);
+  out.commit_us = unix_us(in.u64());
   return out;
 }
 

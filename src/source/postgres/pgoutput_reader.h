@@ -90,4 +90,9 @@ Result<Images> read_images(const Row& row, const TupleShape& shape, Arena& arena
 // Microseconds since 2000-01-01, as the protocol gives times, to Unix microseconds, and back.
 inline constexpr int64_t kPostgresEpochUs = 946'684'800'000'000;
 
+// A time that no clock shows wraps around.
+inline int64_t unix_us(uint64_t postgres_us) {
+  return static_cast<int64_t>(postgres_us + static_cast<uint64_t>(kPostgresEpochUs));
+}
+
 }  // namespace millrace::pgoutput

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "source/postgres/message_bytes_for_test.h"
 
 namespace millrace::pgoutput {
@@ -61,6 +63,17 @@ TEST(ReadMessage, ReadsBegin) {
   EXPECT_EQ(begin.commit_lsn, 500u);
   EXPECT_EQ(begin.xid, 42u);
   EXPECT_EQ(begin.commit_us, 1'700'000'000'000'001);
+}
+
+TEST(ReadMessage, ATimeThatNoClockShowsWrapsAround) {
+  constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
+  constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
+  EXPECT_EQ(unix_us(static_cast<uint64_t>(kLast)), kFirst + kPostgresEpochUs - 1);
+  std::string message = bytes::begin(500, 42);
+  message.replace(9, 8, "\x7f\xff\xff\xff\xff\xff\xff\xff");
+  const auto read = read_message(message, kAt);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(std::get<Begin>(*read).commit_us, kFirst + kPostgresEpochUs - 1);
 }
 
 TEST(ReadMessage, ReadsCommit) {

@@ -99,7 +99,7 @@ Result<std::optional<StreamMessage>> ReplicationStream::decode(std::string_view 
   out.keepalive = kind == 'k';
   out.lsn = in.u64();
   if (kind == 'w') server_lsn_ = std::max(server_lsn_, in.u64());
-  out.sent_us = in.i64() + pgoutput::kPostgresEpochUs;
+  out.sent_us = pgoutput::unix_us(in.u64());
   if (out.keepalive) out.reply_asked = in.u8() != 0;
   if (!in.ok() || (kind != 'w' && kind != 'k')) {
     return fail(ErrorKind::kProtocol,

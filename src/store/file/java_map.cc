@@ -13,6 +13,9 @@ namespace {
 constexpr uint16_t kMagic = 0xaced;
 constexpr uint16_t kVersion = 5;
 constexpr uint32_t kFirstHandle = 0x7e0000;
+// Of all keys and values together. References can name one array many times over, so the file's
+// own size is no limit.
+constexpr size_t kContentMax = 64 << 20;
 
 enum Tag : uint8_t {
   kNull = 0x70,
@@ -161,8 +164,7 @@ class MapReader {
     if (tag == kNull) return std::nullopt;
     if (tag == kReference) {
       const Handle* handle = read_reference();
-      if (handle != nullptr && handle->kind == Handle::Kind::kBytes)
-        return std::string(handle->bytes);
+      if (handle != nullptr && handle->kind == Handle::Kind::kBytes) return taken(handle->bytes);
       refuse("a reference to no byte array");
       return std::nullopt;
     }
@@ -172,7 +174,14 @@ class MapReader {
     }
     const std::string_view bytes = in_.bytes(in_.u32());
     handles_.push_back({Handle::Kind::kBytes, bytes});
-    return std::string(bytes);
+    return taken(bytes);
+  }
+
+  JavaBytes taken(std::string_view bytes) {
+    content_ += bytes.size();
+    if (content_ <= kContentMax) return std::string(bytes);
+    refuse("its keys and values are larger than 64 MiB");
+    return std::nullopt;
   }
 
   Handle::Kind read_class() {
@@ -238,6 +247,7 @@ class MapReader {
   std::string_view bytes_;
   ByteReader in_;
   std::vector<Handle> handles_;
+  size_t content_ = 0;
   std::string wrong_;
   size_t wrong_at_ = 0;
 };

@@ -116,5 +116,18 @@ TEST(JavaMap, ASizeThatTheFileCannotHoldIsAnError) {
       java("0000000c77080000001000000001757200025b42acf317f8060854e002000078707fffffff78")));
 }
 
+// 5 bytes name an array of a megabyte again and again.
+TEST(JavaMap, ReferencesDoNotMakeAFileGrowWithoutEnd) {
+  constexpr size_t kEntries = 255;
+  std::string bytes =
+      java("0000000c770800000010000000ff757200025b42acf317f8060854e0020000787000100000") +
+      std::string(1 << 20, 'x');
+  for (size_t i = 1; i < 2 * kEntries; ++i)
+    bytes += bytes_of("71007e0003");
+  const auto map = read_java_map(bytes + bytes_of("78"));
+  ASSERT_FALSE(map);
+  EXPECT_THAT(map.error().message, HasSubstr("64 MiB"));
+}
+
 }  // namespace
 }  // namespace millrace

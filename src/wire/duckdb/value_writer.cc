@@ -49,10 +49,10 @@ std::optional<Int128> parse_decimal(std::string_view text, StorageType type) {
   Int128 value = 0;
   int digits = 0;
   auto add = [&](char c) {
-    if (c < '0' || c > '9') return false;
+    if (c < '0' || c > '9' || digits == type.width) return false;
     value = value * 10 + (c - '0');
     if (value != 0) ++digits;
-    return digits <= type.width;
+    return true;
   };
   for (char c : whole) {
     if (!add(c)) return std::nullopt;

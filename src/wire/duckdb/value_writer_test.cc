@@ -1,0 +1,51 @@
+#include "wire/duckdb/value_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <optional>
+#include <string>
+
+namespace millrace::duckdb {
+namespace {
+
+// A vector of one number, in place of DuckDB's.
+struct Slot {
+  alignas(16) unsigned char bytes[16] = {};
+};
+
+Api one_slot_api() {
+  Api api{};
+  api.vector_get_data = [](VectorHandle vector) -> void* { return vector; };
+  return api;
+}
+
+// The low 64 bits; nullopt when the value is refused.
+std::optional<uint64_t> decimal(std::string_view text, uint8_t width, uint8_t scale) {
+  static const Api kApi = one_slot_api();
+  Slot slot;
+  Slots slots(kApi, reinterpret_cast<VectorHandle>(&slot));
+  if (write_text(slots, 0, {Storage::kDecimal, width, scale}, text) != nullptr) return std::nullopt;
+  uint64_t low = 0;
+  std::memcpy(&low, slot.bytes, sizeof low);
+  return low;
+}
+
+TEST(ValueWriter, ADecimalHasAsManyDigitsAsItsColumn) {
+  EXPECT_EQ(decimal("0.25", 18, 2), 25u);
+  EXPECT_EQ(decimal("000.25", 2, 2).value_or(0) & 0xff, 25u);
+  EXPECT_EQ(decimal("12.3", 18, 2), 1230u);
+  EXPECT_EQ(decimal("1.25", 2, 2), std::nullopt);
+  EXPECT_EQ(decimal("0.250", 18, 2), 25u);
+  EXPECT_EQ(decimal("0.251", 18, 2), std::nullopt);
+}
+
+// 38 digits fit into the 127 bits of the widest DECIMAL, 39 do not always.
+TEST(ValueWriter, ADigitTooManyIsRefusedBeforeItOverflows) {
+  const std::string nines(38, '9');
+  EXPECT_EQ(decimal(nines, 38, 0), 0x98a223fffffffffu);
+  EXPECT_EQ(decimal(nines + "9", 38, 0), std::nullopt);
+}
+
+}  // namespace
+}  // namespace millrace::duckdb
