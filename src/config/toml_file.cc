@@ -51,13 +51,16 @@ class Flattener {
  public:
   Flattener(const std::string& file, Problems& problems) : file_(file), problems_(problems) {}
 
-  void walk(const toml::table& table, const std::string& prefix) {
+  void walk(const toml::table& table, const std::string& prefix, size_t depth = 0) {
     for (const auto& [name, node] : table) {
       const std::string key = prefix + std::string(name.str());
       const size_t line = name.source().begin.line;
       if (const auto* inner = node.as_table()) {
         out_.sections.push_back({key, "", line_of(node)});
-        walk(*inner, key + ".");
+        if (depth < kDeepest)
+          walk(*inner, key + ".", depth + 1);
+        else
+          too_deep(line);
         continue;
       }
       const auto text = node.is_array() ? list_text(*node.as_array()) : scalar_text(node);
@@ -78,6 +81,14 @@ class Flattener {
   }
 
  private:
+  // Each level's name holds those above it.
+  static constexpr size_t kDeepest = 64;
+
+  void too_deep(size_t line) {
+    problems_.push_back({Problem::Severity::kError, "", place(file_, line),
+                         "has a name of more than 64 parts", "shorten it"});
+  }
+
   const std::string& file_;
   Problems& problems_;
   FlatFile out_;

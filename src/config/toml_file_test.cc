@@ -54,6 +54,15 @@ TEST(TomlFile, EntriesAreInTheFilesOrder) {
               ElementsAre(Pair("z", "1"), Pair("a", "2"), Pair("y.k", "3"), Pair("b.k", "4")));
 }
 
+// 20 kB must not become 200 MB of names.
+TEST(TomlFile, AVeryDeepNameIsAProblem) {
+  std::string text = "a";
+  for (int i = 0; i < 10'000; ++i)
+    text += ".a";
+  EXPECT_EQ(problem_of("\n" + text + " = 1\n").origin, "p.toml:2");
+  EXPECT_THAT(problem_of(text + " = 1\n").message, HasSubstr("64 parts"));
+}
+
 TEST(TomlFile, AnEmptyTableIsASection) {
   Problems problems;
   const FlatFile flat = read_toml("[branch.z]\n[branch.a]\n", "p.toml", problems);

@@ -15,10 +15,14 @@ void map_round_trip(std::string_view json) {
   require(is_json(again), "an offset map is JSON");
   const auto reread = from_offset_map(again);
   require(reread.has_value(), "an offset map that was read can be written and read");
-  // A completed snapshot beside the slot's stream is left out on purpose.
+  // In a snapshot Debezium's members are fewer, and a completed one beside the slot's stream is
+  // left out.
   for (const auto& [stream, offset] : *reread) {
     const auto before = progress->find(stream);
-    require(before != progress->end() && before->second == offset, "its offsets stay the same");
+    require(before != progress->end(), "no stream is made up");
+    require(before->second.snapshot == offset.snapshot, "a snapshot stays one");
+    const bool kept = offset.snapshot != SnapshotPhase::kNone || before->second == offset;
+    require(kept, "an offset of a stream stays the same");
   }
   require(to_offset_map(*reread, again) == again, "an offset map is always written the same");
 }
