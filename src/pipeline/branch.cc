@@ -216,6 +216,7 @@ Result<void> Branch::write_one(BatchView view, std::stop_token stop) {
 }
 
 void Branch::take_report(const SinkReport& report) {
+  tell_waiting(report.waits_for);
   bool moved = false;
   size_t bytes = 0;
   {
@@ -238,8 +239,20 @@ void Branch::take_report(const SinkReport& report) {
   durable_changed_.notify_all();
 }
 
+void Branch::tell_waiting(const std::string& waits_for) {
+  if (tells_waiting_ != waits_for.empty()) return;
+  tells_waiting_ = !waits_for.empty();
+  if (tells_waiting_) {
+    log::warn("sink waits", {{"branch", options_.name}, {"for", waits_for}});
+  } else {
+    log::info("sink is back", {{"branch", options_.name}});
+  }
+  set_state(tells_waiting_ ? BranchState::kWaiting : BranchState::kRunning, waits_for);
+}
+
 // After a failure that may pass: wait, open again, hand over again what is not durable.
 bool Branch::recover(Error error, std::stop_token stop) {
+  tells_waiting_ = false;
   while (!stop.stop_requested()) {
     if (policy(error.kind) != ErrorPolicy::kRetry) {
       fail_with(error);

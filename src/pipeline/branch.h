@@ -28,7 +28,7 @@ namespace millrace {
 enum class BranchState : uint8_t {
   kOpening,  // the sink has not answered yet
   kRunning,
-  kWaiting,  // the sink failed in a way that may pass: trying again
+  kWaiting,  // the sink failed in a way that may pass: trying again, or the sink itself does
   kFailed,   // for good, until the next start
   kDone,     // stopped
 };
@@ -110,6 +110,7 @@ class Branch {
   Result<void> write_one(BatchView view, std::stop_token stop);
   Result<void> write_held(std::stop_token stop);
   void take_report(const SinkReport& report);
+  void tell_waiting(const std::string& waits_for);
   void forget_stored(const Progress& stored);
   bool recover(Error error, std::stop_token stop);
   void fail_with(const Error& error);
@@ -122,8 +123,9 @@ class Branch {
 
   HandOverQueue<BatchView> incoming_;
   HandOverQueue<BatchView> ready_;
-  std::deque<Held> held_;  // writer only
-  BackOff wait_;           // writer only; starts over when something became durable
+  std::deque<Held> held_;       // writer only
+  bool tells_waiting_ = false;  // writer only
+  BackOff wait_;                // writer only; starts over when something became durable
   std::atomic<size_t> bytes_held_{0};
   std::atomic<uint64_t> given_{0};     // batches offered
   std::atomic<uint64_t> finished_{0};  // batches durable

@@ -33,6 +33,9 @@ struct SinkReport {
   // Every batch up to and including this one is durable, or its refused changes are in the dead
   // letters.
   uint64_t durable_seq = 0;
+  // What a sink that repeats by itself has been waiting for, when it is for longer than a few
+  // seconds: told in the log and in /status. Empty: nothing, or seconds.
+  std::string waits_for = {};
 };
 
 class Sink {

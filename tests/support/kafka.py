@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from support import waiting
 
@@ -121,6 +121,13 @@ def admin(address):
 def create_topic(address, name, partitions=1, **config):
     client = admin(address)  # must live until the result is there
     client.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result(30)
+
+
+def alter_topic(address, name, **config):
+    client = admin(address)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[
+        ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()])
+    client.incremental_alter_configs([resource])[resource].result(30)
 
 
 def topics(address, prefix=""):

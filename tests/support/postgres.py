@@ -1,13 +1,15 @@
-"""A throw-away PostgreSQL 15: own data folder, free port, loopback only, no password, logical decoding on.
+"""A throw-away PostgreSQL (PG_BIN, else Debian's 15): own data folder, free port, loopback only, no password, logical decoding on.
 
 As root it runs as the user postgres (PostgreSQL refuses root), else as whoever runs the test.
 
     python3 -m support.postgres start FOLDER [PORT]     starts one by hand (or ./demo), prints its port
     python3 -m support.postgres stop FOLDER
 """
+import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,25 +42,43 @@ def unprivileged():
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--reset-env"]
 
 
+def alive(pid):
+    """False also for a dead process that nobody has waited for."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class Cluster:
-    def __init__(self, folder=None, port=None, **settings):
+    def __init__(self, folder=None, port=None, bin_folder=BIN, **settings):
         """settings: more lines for postgresql.conf, e.g. wal_level='replica'."""
         self.own_folder = folder is None
+        self.bin_folder = pathlib.Path(bin_folder)
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="millrace-pg-"))
         self.port = port or waiting.free_port()
         self.settings = settings
 
     def create(self):
+        self.new_folder()
+        self.run(self.bin_folder / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write(SETTINGS)
+        self.configure(port=self.port, **self.settings)
+        return self
+
+    def new_folder(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         if os.getuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
         self.folder.chmod(0o755)
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        return self.folder
+
+    def configure(self, **settings):
+        """More lines for postgresql.conf; they count from the next start, or reload()."""
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:
-            conf.write(SETTINGS + f"port = {self.port}\n")
-            for name, value in self.settings.items():
+            for name, value in settings.items():
                 conf.write(f"{name} = '{value}'\n")
-        return self
 
     @property
     def data(self):
@@ -67,12 +87,25 @@ class Cluster:
     def start(self):
         if not self.data.exists():
             self.create()
-        self._run("pg_ctl", "-w", "-t", "60", "-D", self.data, "-l", self.folder / "server.log", "start")
+        self.run(self.bin_folder / "pg_ctl", "-w", "-t", "60", "-D", self.data, "-l", self.folder / "server.log", "start")
         return self
 
     def stop(self, mode="fast"):
         if (self.data / "postmaster.pid").exists():
-            self._run("pg_ctl", "-w", "-t", "60", "-D", self.data, "-m", mode, "stop")
+            self.run(self.bin_folder / "pg_ctl", "-w", "-t", "60", "-D", self.data, "-m", mode, "stop")
+
+    def kill(self):
+        """As if the machine had lost its power: SIGKILL to the server and to every process of it."""
+        first = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = [int(pid) for pid in pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+        for pid in (first, *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in (first, *children):
+            waiting.until(f"process {pid} gone", lambda p=pid: not alive(p))
+
+    def reload(self):
+        self.run(self.bin_folder / "pg_ctl", "-D", self.data, "reload")
 
     def restart(self, mode="fast"):
         self.stop(mode)
@@ -130,11 +163,12 @@ class Cluster:
         path = self.folder / "server.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def _run(self, program, *args):
+    def run(self, program, *args):
+        """A program to its end, as the user that the server runs as."""
         # cwd: the user postgres may not enter the caller's folder. Output goes to a file, for the server that pg_ctl
         # leaves behind would keep a pipe open.
         with tempfile.TemporaryFile("w+") as output:
-            command = unprivileged() + [str(BIN / program), *map(str, args)]
+            command = unprivileged() + [str(program), *map(str, args)]
             run = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
             if run.returncode:
                 output.seek(0)

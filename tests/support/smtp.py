@@ -2,6 +2,7 @@
 
     python3 -m support.smtp PORT FOLDER     for ./demo and by hand: each message as FOLDER/NNNN.eml, until SIGTERM
 """
+import asyncio
 import email
 import email.policy
 import pathlib
@@ -29,7 +30,7 @@ class Message:
 
 class Mailbox:
     """Handler and store. Faults: refuse = reply to RCPT by address; data_replies = replies of the next DATAs,
-    one each ('' takes it; 'take+close' keeps the message and closes the connection without a reply)."""
+    one each: '' takes it, 'close' and 'hang' do that instead of a reply, 'take+close' and 'take+hang' keep the message before."""
 
     def __init__(self, port=None, folder=None):
         self.port = port or waiting.free_port()
@@ -47,13 +48,16 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session, envelope):
         with self.lock:
             fault = self.data_replies.pop(0) if self.data_replies else ""
-            if fault and fault != "take+close":
-                return fault
-            self.messages.append(Message(envelope))
-            if self.folder:
-                (self.folder / f"{len(self.messages):04}.eml").write_bytes(envelope.content)
-        if fault == "take+close":
+            if not fault or fault.startswith("take+"):
+                self.messages.append(Message(envelope))
+                if self.folder:
+                    (self.folder / f"{len(self.messages):04}.eml").write_bytes(envelope.content)
+        if fault.endswith("close"):
             server.transport.abort()
+        elif fault.endswith("hang"):
+            await asyncio.sleep(3600)  # ends with the connection
+        elif fault:
+            return fault
         return "250 kept"
 
     def start(self):

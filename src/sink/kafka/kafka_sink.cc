@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::chrono::seconds kConnectTimeout{5};
 constexpr Millis kFlushSlice{50};
+constexpr Millis kQuiet{5000};   // without a delivery: time to say so, and to look again
+constexpr Millis kAskTime{250};  // for finding out why
 constexpr Millis kLastWords{500};
 // What librdkafka allocates for a record and for a header, beside their bytes (measured, rounded
 // up).
@@ -70,7 +72,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     do {
       if (auto worked = work(deadline); !worked) return std::unexpected(worked.error());
     } while (durable_ == before && !in_flight_.empty() && steady_now() < deadline);
-    return SinkReport{durable_};
+    return SinkReport{durable_, waits_for()};
   }
 
   Result<SinkReport> drain(SteadyTime deadline) override {
@@ -94,6 +96,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   Result<void> refuse(uint64_t number, const Error& error);
   Result<void> send_alone(const Error& why);
   Result<void> settle();
+  std::string waits_for();
 
   const KafkaSinkConfig config_;
   const SinkContext context_;
@@ -106,6 +109,9 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   uint64_t alone_until_ = 0;  // up to this batch every record is sent alone; 0 = not so
   size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
   bool letters_to_flush_ = false;
+  SteadyTime heard_ = steady_now();  // a delivery, or nothing was under way
+  SteadyTime asked_{};               // when waits_ was found out
+  std::string waits_;
   std::optional<Error> fault_;                       // told by a delivery
   std::vector<std::pair<uint64_t, Error>> refused_;  // told by deliveries
 };
@@ -208,6 +214,7 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
 void KafkaSink::delivered(uint64_t number, const Error* error) {
   const InFlight::Place place = in_flight_.at(number);
   if (place.record == nullptr) return;
+  heard_ = steady_now();
   if (error == nullptr) {
     in_flight_.settle(number, cost(*place.record));
   } else if (error->kind == ErrorKind::kData) {
@@ -217,6 +224,20 @@ void KafkaSink::delivered(uint64_t number, const Error* error) {
     // A topic that was there and is gone: the next open() asks for it anew.
     if (fault_->kind == ErrorKind::kNotFound) fault_->kind = ErrorKind::kUnreachable;
   }
+}
+
+// librdkafka repeats by itself, without a word, for as long as it takes.
+std::string KafkaSink::waits_for() {
+  const SteadyTime now = steady_now();
+  if (!in_flight_.outstanding()) heard_ = now;
+  if (now < heard_ + kQuiet) return {};
+  if (asked_ > heard_ && now < asked_ + kQuiet) return waits_;
+  const auto connected = producer_->client().connect(now + kAskTime);
+  asked_ = steady_now();
+  waits_ = connected ? "kafka takes records and does not acknowledge them (are enough replicas in "
+                       "sync for the topic's min.insync.replicas? do the brokers have room?)"
+                     : connected.error().text();
+  return waits_;
 }
 
 Result<void> KafkaSink::settle() {

@@ -5,7 +5,9 @@
 namespace millrace {
 
 Result<postgres::Connection> open_query_connection(const PostgresConfig& config) {
-  auto connection = postgres::Connection::open(connect_options(config));
+  auto options = connect_options(config);
+  options.answer_timeout = answer_timeout(config);
+  auto connection = postgres::Connection::open(options);
   if (!connection) return connection;
   const std::string limit = "SET statement_timeout = " + std::to_string(config.query_timeout_ms);
   if (auto set = connection->query(limit); !set) return Failure(set.error());

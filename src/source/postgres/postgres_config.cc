@@ -4,6 +4,7 @@ namespace millrace {
 
 namespace {
 
+constexpr Millis kCancelTime{5000};
 constexpr std::string_view kOverrides = "snapshot.select.statement.overrides";
 
 class Checker {
@@ -74,14 +75,33 @@ void validate(const PostgresConfig& config, Problems& problems, std::string_view
   }
 }
 
+std::pair<std::string, std::string> server_of(std::string_view host, std::string_view port) {
+  const bool bracketed = host.starts_with('[');
+  const size_t end = bracketed ? host.find(']') : host.find(':');
+  const bool plain = end == std::string_view::npos || host.starts_with('/') ||
+                     (!bracketed && host.find(':', end + 1) != std::string_view::npos);
+  if (plain) return {std::string(host), std::string(port)};
+  const std::string_view rest = host.substr(bracketed ? end + 1 : end);
+  return {std::string(bracketed ? host.substr(1, end - 1) : host.substr(0, end)),
+          std::string(rest.empty() ? port : rest.substr(1))};
+}
+
 postgres::ConnectOptions connect_options(const PostgresConfig& config,
                                          std::string_view application) {
   postgres::ConnectOptions out;
   const auto add = [&](const char* keyword, std::string value) {
     if (!value.empty()) out.keywords.emplace_back(keyword, std::move(value));
   };
-  add("host", config.hostname);
-  add("port", std::to_string(config.port));
+  std::vector<std::pair<std::string, std::string>> servers;
+  for (const std::string& host : config.hostname) {
+    servers.push_back(server_of(host, std::to_string(config.port)));
+  }
+  if (!servers.empty()) {
+    add("host", servers.front().first);
+    add("port", servers.front().second);
+    out.more_servers.assign(servers.begin() + 1, servers.end());
+  }
+  if (servers.size() > 1) add("target_session_attrs", "primary");
   add("dbname", config.dbname);
   add("user", config.user);
   add("password", config.password.value);
@@ -93,6 +113,11 @@ postgres::ConnectOptions connect_options(const PostgresConfig& config,
   add("keepalives", config.tcp_keep_alive ? "1" : "0");
   add("application_name", std::string(application));
   return out;
+}
+
+Millis answer_timeout(const PostgresConfig& config) {
+  const Millis limit(config.query_timeout_ms);
+  return limit > Millis(0) ? limit + kCancelTime : Millis(0);
 }
 
 }  // namespace millrace

@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/field.h"
@@ -30,8 +31,8 @@ enum class SnapshotLocking : uint8_t { kNone, kShared };
 struct PostgresConfig {
   std::string topic_prefix;
 
-  std::string hostname;
-  int64_t port = 5432;
+  std::vector<std::string> hostname;  // "host" or "host:port", in the order they are tried
+  int64_t port = 5432;                // of hosts that name none
   std::string user;
   Secret password;
   std::string dbname;
@@ -103,8 +104,15 @@ void validate(const PostgresConfig& config, Problems& problems, std::string_view
 inline constexpr std::string_view kStreamingApplication = "Debezium Streaming";
 inline constexpr std::string_view kGeneralApplication = "Debezium General";
 
+// "db1" and a port, "db1:5433", "[::1]:5433", "::1" → host, port.
+std::pair<std::string, std::string> server_of(std::string_view host, std::string_view port);
+
+// Of several hosts only a primary is connected to: a standby that is promoted becomes it.
 postgres::ConnectOptions connect_options(const PostgresConfig& config,
                                          std::string_view application = kGeneralApplication);
+
+// After which a query that the server should have cancelled has no server any more; 0: never.
+Millis answer_timeout(const PostgresConfig& config);
 
 template <>
 struct EnumNames<SslMode> {

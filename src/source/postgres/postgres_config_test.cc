@@ -8,8 +8,11 @@
 namespace millrace {
 namespace {
 
+using testing::_;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::Field;
+using testing::Not;
 using testing::Pair;
 
 class PostgresConfigTest : public testing::Test {
@@ -50,6 +53,36 @@ TEST_F(PostgresConfigTest, AllThatIsMissingIsToldAtOnce) {
   settings = Settings();
   parse();
   EXPECT_EQ(problems.size(), 4u);
+}
+
+TEST_F(PostgresConfigTest, SeveralHostsAreAPrimaryAndItsStandbys) {
+  set("database.hostname", "db1, db2:6432,[::1]:7000");
+  set("database.port", "5433");
+  const auto options = connect_options(parse());
+  EXPECT_TRUE(problems.empty());
+  EXPECT_THAT(options.keywords, Contains(Pair("host", "db1")));
+  EXPECT_THAT(options.keywords, Contains(Pair("port", "5433")));
+  EXPECT_THAT(options.keywords, Contains(Pair("target_session_attrs", "primary")));
+  EXPECT_THAT(options.more_servers, ElementsAre(Pair("db2", "6432"), Pair("::1", "7000")));
+}
+
+TEST_F(PostgresConfigTest, OneHostMayBeAStandby) {
+  for (const char* host : {"db1", "::1", "/run/postgresql"}) {
+    set("database.hostname", host);
+    const auto options = connect_options(parse());
+    EXPECT_TRUE(problems.empty());
+    EXPECT_THAT(options.keywords, Contains(Pair("host", host)));
+    EXPECT_THAT(options.keywords, Not(Contains(Pair("target_session_attrs", _))));
+    EXPECT_TRUE(options.more_servers.empty());
+  }
+}
+
+TEST_F(PostgresConfigTest, AHostsPortIsChecked) {
+  for (const char* hosts : {"db1:99999", "db1,db2:", "[::1]:x", ","}) {
+    set("database.hostname", hosts);
+    parse();
+    EXPECT_THAT(problems, Contains(Field(&Problem::key, "database.hostname"))) << hosts;
+  }
 }
 
 TEST_F(PostgresConfigTest, BadNamesAreRefused) {

@@ -22,6 +22,16 @@ std::string port_number(std::string_view text) {
   return wrong;
 }
 
+std::string host_list(std::string_view text) {
+  std::vector<std::string> hosts;
+  std::string wrong = set_value(hosts, text);
+  if (wrong.empty() && hosts.empty()) wrong = "names no host";
+  for (const std::string& host : hosts) {
+    if (wrong.empty()) wrong = port_number(server_of(host, "1").second);
+  }
+  return wrong;
+}
+
 std::string slot_name(std::string_view text) {
   const bool good = !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
@@ -75,11 +85,14 @@ constexpr FieldSpec kPostgresFields[] = {
                          .old_names = "database.server.name"}),
     field<&PostgresConfig::hostname>(
         "database.hostname",
-        {.doc = "Address of the PostgreSQL server, or the folder of its socket.",
+        {.doc = "Address of the PostgreSQL server, or the folder of its socket. Of a primary and "
+                "its standbys, the list of all (host,host:port,…): whichever is the primary is "
+                "read from.",
          .required = true,
          .importance = Importance::kHigh,
-         .group = kConnection}),
-    field<&PostgresConfig::port>("database.port", {.doc = "Port of the server.",
+         .group = kConnection,
+         .check = host_list}),
+    field<&PostgresConfig::port>("database.port", {.doc = "Port of hosts that name none.",
                                                    .importance = Importance::kHigh,
                                                    .group = kConnection,
                                                    .check = port_number}),

@@ -101,6 +101,7 @@ Result<void> PostgresSource::start_stream() {
   options.more_params = config_.slot_stream_params;
   options.start = start_lsn(session_->from);
   options.status_interval = session_->status_interval;
+  options.silence_limit = session_->silence_limit;
   auto stream = ReplicationStream::start(std::move(*session_->replication), options);
   session_->replication.reset();
   if (!stream) return Failure(stream.error());

@@ -65,6 +65,8 @@ std::string start_replication_command(const StreamOptions& options, int server_v
 ReplicationStream::ReplicationStream(postgres::Connection connection, const StreamOptions& options)
     : connection_(std::move(connection)),
       status_interval_(options.status_interval),
+      silence_limit_(options.silence_limit),
+      heard_(steady_now()),
       status_due_(steady_now() + options.status_interval),
       status_sent_(steady_now()),
       received_(options.start) {}
@@ -87,6 +89,12 @@ Result<std::optional<StreamMessage>> ReplicationStream::read(SteadyTime deadline
     if (now >= status_due_) {
       if (auto sent = send_status(); !sent) return Failure(sent.error());
     }
+    // Asked, and then looked whether an answer has come: a reader that paused hears it first.
+    if (silence_limit_ > Millis(0) && asked_ != SteadyTime{} && now >= asked_ + silence_limit_) {
+      return fail(ErrorKind::kUnreachable, "the server has not answered for " +
+                                               std::to_string(silence_limit_.count()) +
+                                               " ms: the network or the server is gone");
+    }
     if (now >= deadline) return std::nullopt;
   }
 }
@@ -95,6 +103,7 @@ Result<std::optional<StreamMessage>> ReplicationStream::decode(std::string_view 
   ByteReader in(message);
   StreamMessage out;
   heard_ = steady_now();
+  asked_ = {};
   const uint8_t kind = in.u8();
   out.keepalive = kind == 'k';
   out.lsn = in.u64();
@@ -132,6 +141,7 @@ Result<void> ReplicationStream::send_status(bool wants_reply) {
   put(message, static_cast<uint64_t>(unix_now_us() - pgoutput::kPostgresEpochUs));
   message += wants_reply ? '\1' : '\0';
   status_sent_ = steady_now();
+  if (wants_reply && asked_ == SteadyTime{}) asked_ = status_sent_;
   status_due_ = status_sent_ + status_interval_;
   confirmed_sent_ = confirmed_;
   if (auto sent = connection_.write_stream(message); !sent) {

@@ -3,7 +3,8 @@
 //
 // Standby status goes out on its own timer, whether there is something to read or not, so that the
 // server (wal_sender_timeout) never takes a reader that waits for its queues for a dead one. What
-// it says was flushed comes from confirm() alone.
+// it says was flushed comes from confirm() alone. A server that says nothing although it was asked
+// is behind a network that is gone without a word: silence_limit.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct StreamOptions {
   std::string more_params;        // "k=v;k=v"
   Lsn start = 0;                  // 0: where the slot is
   Millis status_interval{10000};  // already bounded by wal_sender_timeout
+  Millis silence_limit{0};  // the server is given up when it says nothing for so long; 0: never
 };
 
 struct StreamMessage {
@@ -63,7 +65,9 @@ class ReplicationStream {
 
   postgres::Connection connection_;
   Millis status_interval_;
-  SteadyTime heard_{};  // when the server said something last
+  Millis silence_limit_;
+  SteadyTime heard_;  // when the server said something last
+  SteadyTime asked_;  // when it was asked first since then; {}: not yet
   SteadyTime status_due_;
   SteadyTime status_sent_;
   Lsn received_ = 0;

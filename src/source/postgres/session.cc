@@ -14,6 +14,7 @@ namespace millrace {
 namespace {
 
 constexpr int kOldestVersion = 110000;
+constexpr Millis kShortestSilence{10000};  // a busy server may be slow to answer
 
 Result<void> check_server(postgres::Connection& query, bool streams) {
   if (query.server_version() < kOldestVersion) {
@@ -31,14 +32,39 @@ Result<void> check_server(postgres::Connection& query, bool streams) {
               "rds.logical_replication = 1)");
 }
 
-// Status at least every third of the time after which the server gives a silent client up.
-Result<Millis> status_interval(postgres::Connection& query, const PostgresConfig& config) {
+// After this time each side gives a silent other side up; 0: never.
+Result<Millis> sender_timeout(postgres::Connection& query) {
   auto rows =
       query.query("select setting from pg_catalog.pg_settings where name = 'wal_sender_timeout'");
   if (!rows) return Failure(rows.error());
-  const int64_t timeout = rows->count() == 1 ? number<int64_t>(rows->text(0, 0)) : 0;
-  const int64_t interval = config.status_update_interval_ms;
-  return Millis(timeout > 0 ? std::min(interval, std::max<int64_t>(timeout / 3, 1)) : interval);
+  return Millis(rows->count() == 1 ? number<int64_t>(rows->text(0, 0)) : 0);
+}
+
+// Status at least every third of the time after which the server gives a silent client up.
+Millis status_interval(Millis sender_timeout, const PostgresConfig& config) {
+  const Millis interval(config.status_update_interval_ms);
+  return sender_timeout > Millis(0) ? std::min(interval, std::max(sender_timeout / 3, Millis(1)))
+                                    : interval;
+}
+
+// A standby may be read from (PostgreSQL 16 and later) by a slot of its own. One that we have come
+// to in the middle of a failover is to be waited for: its slot is the primary's, and not ours yet.
+Result<void> check_standby(postgres::Connection& query, const PostgresConfig& config,
+                           const std::optional<SlotState>& slot,
+                           std::span<const BranchProgress> branches) {
+  auto standby = query.query("select pg_catalog.pg_is_in_recovery()");
+  if (!standby) return Failure(standby.error());
+  if (!is_true(*standby, 0, 0)) return {};
+  const bool follows = std::ranges::any_of(
+      branches, [](const BranchProgress& branch) { return branch.progress.has_value(); });
+  std::string what;
+  if (slot && slot->synced) what = "a copy of the primary's";
+  if (!slot && follows) what = "not there";
+  if (what.empty()) return {};
+  return fail(ErrorKind::kUnreachable,
+              "the server is a standby, and replication slot " + config.slot_name + " is " + what,
+              "it is waited for until it is promoted; if that is not to come, set "
+              "database.hostname to the primary");
 }
 
 Result<std::vector<TableSchema>> prepare_tables(postgres::Connection& query,
@@ -62,9 +88,18 @@ Result<std::string> timeline_history(postgres::Connection& replication, uint32_t
   return std::string(rows->count() == 1 ? rows->text(0, 1) : "");
 }
 
-Result<NewSlot> make_temporary_slot(const PostgresConfig& config, Session& session) {
-  auto options = connect_options(config);
+postgres::ConnectOptions replication_options(const PostgresConfig& config,
+                                             std::string_view application) {
+  auto options = connect_options(config, application);
   options.replication = true;
+  options.answer_timeout = answer_timeout(config);
+  // Making a slot may wait for longer than a query.
+  if (options.answer_timeout > Millis(0)) options.answer_timeout += SlotRequest().wait;
+  return options;
+}
+
+Result<NewSlot> make_temporary_slot(const PostgresConfig& config, Session& session) {
+  const auto options = replication_options(config, kGeneralApplication);
   auto keeper = postgres::Connection::open(options);
   if (!keeper) return Failure(keeper.error());
   const std::string own = "_snapshot_" + std::to_string(keeper->backend_pid());
@@ -125,12 +160,17 @@ Result<Session> open_session(const PostgresConfig& config, const TableFilter& fi
   auto query = open_query_connection(config);
   if (!query) return Failure(query.error());
   if (auto fine = check_server(*query, streams); !fine) return Failure(fine.error());
-  auto interval = status_interval(*query, config);
-  if (!interval) return Failure(interval.error());
-  session.status_interval = *interval;
+  auto timeout = sender_timeout(*query);
+  if (!timeout) return Failure(timeout.error());
+  session.status_interval = status_interval(*timeout, config);
+  if (*timeout > Millis(0)) session.silence_limit = std::max(*timeout, kShortestSilence);
+  auto slot = read_slot(*query, config.slot_name);
+  if (!slot) return Failure(slot.error());
+  if (auto fine = check_standby(*query, config, *slot, branches); !fine) {
+    return Failure(fine.error());
+  }
 
-  auto options = connect_options(config, kStreamingApplication);
-  options.replication = true;
+  const auto options = replication_options(config, kStreamingApplication);
   auto replication = postgres::Connection::open(options);
   if (!replication) return Failure(replication.error().in("replication connection"));
   session.replication = std::move(*replication);
@@ -142,8 +182,6 @@ Result<Session> open_session(const PostgresConfig& config, const TableFilter& fi
 
   auto tables = prepare_tables(*query, config, filter, streams);
   if (!tables) return Failure(tables.error());
-  auto slot = read_slot(*query, config.slot_name);
-  if (!slot) return Failure(slot.error());
   auto plan = plan_start(config, {*slot, *server, *history, branches, has_snapshotted});
   if (!plan) return Failure(plan.error());
   session.snapshot_audience = plan->snapshot_audience;

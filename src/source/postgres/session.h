@@ -22,6 +22,7 @@ struct Session {
   Offset from;              // where the stream starts
   std::vector<Lsn> floors;  // of each branch: it has all that commits before
   Millis status_interval{0};
+  Millis silence_limit{0};  // 0: none
   // For START_REPLICATION. Must stay silent until the snapshot is imported, where it made the slot.
   std::optional<postgres::Connection> replication;
 

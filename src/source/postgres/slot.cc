@@ -10,7 +10,7 @@ namespace {
 constexpr int kVersion13 = 130000;  // wal_status
 constexpr int kVersion15 = 150000;  // CREATE_REPLICATION_SLOT … (option, …)
 constexpr int kVersion16 = 160000;  // conflicting
-constexpr int kVersion17 = 170000;  // invalidation_reason, failover
+constexpr int kVersion17 = 170000;  // invalidation_reason, failover, synced
 
 std::string slot_query(int version) {
   std::string sql =
@@ -18,7 +18,8 @@ std::string slot_query(int version) {
       "s.restart_lsn, a.application_name, a.client_addr";
   sql += version >= kVersion13 ? ", s.wal_status" : ", null";
   sql += version >= kVersion16 ? ", s.conflicting" : ", false";
-  sql += version >= kVersion17 ? ", s.invalidation_reason, s.failover" : ", null, false";
+  sql += version >= kVersion17 ? ", s.invalidation_reason, s.failover, s.synced"
+                               : ", null, false, false";
   return sql +
          " from pg_catalog.pg_replication_slots s "
          "left join pg_catalog.pg_stat_activity a on a.pid = s.active_pid where s.slot_name = $1";
@@ -99,6 +100,7 @@ Result<std::optional<SlotState>> read_slot(postgres::Connection& connection,
   slot.conflicting = is_true(*rows, 0, 10);
   slot.invalidation_reason = rows->text(0, 11);
   slot.failover = is_true(*rows, 0, 12);
+  slot.synced = is_true(*rows, 0, 13);
   return slot;
 }
 

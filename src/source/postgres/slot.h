@@ -32,6 +32,7 @@ struct SlotState {
   std::string invalidation_reason;  // from 17
   bool conflicting = false;         // from 16
   bool failover = false;            // from 17
+  bool synced = false;  // from 17: on a standby, a copy that the server keeps of the primary's slot
 
   // It cannot be read from any more: WAL that it needs was removed, or a standby had to drop its
   // rows.

@@ -37,7 +37,9 @@ std::optional<Gap> find_server_gap(const StartFacts& facts, const Offset& offset
   }
   if (offset.timeline == facts.server.timeline || offset.timeline == 0) return std::nullopt;
   const auto end = end_of_timeline(facts.timeline_history, offset.timeline);
-  if (end && reached_lsn(offset) <= *end) return std::nullopt;
+  // Within a transaction lsn_commit is the one before it; `position` is the transaction's own.
+  const bool contains = end && reached_lsn(offset) <= *end && offset.position.commit_lsn < *end;
+  if (contains) return std::nullopt;
   return Gap{"the server is on timeline " + std::to_string(facts.server.timeline) +
              ", which does not contain the progress on timeline " +
              std::to_string(offset.timeline)};

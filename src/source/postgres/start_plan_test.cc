@@ -166,6 +166,16 @@ TEST_F(StartPlanTest, ATimelineThatContainsTheProgressIsFine) {
   expect_gap(plan({branch("a", {{"slot", ours(0x608)}})}), "timeline 2");
 }
 
+TEST_F(StartPlanTest, PartOfATransactionThatTheNewTimelineLacksIsAGap) {
+  timeline = 2;
+  history = "1\t0/600\tno recovery target specified\n";
+  Offset within = ours(0x500);
+  within.position = {0x5f8, 3};  // three rows of the next transaction
+  EXPECT_TRUE(plan({branch("a", {{"slot", within}})}));
+  within.position = {0x600, 3};
+  expect_gap(plan({branch("a", {{"slot", within}})}), "timeline 2");
+}
+
 TEST_F(StartPlanTest, ATimelineThatIsNoAncestorIsAGap) {
   timeline = 3;
   history = "2\t0/600\tx\n";

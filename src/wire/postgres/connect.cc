@@ -108,6 +108,25 @@ bool finish_connecting(pg_conn* connection, SteadyTime deadline) {
 }  // namespace
 
 Result<Connection> Connection::open(const ConnectOptions& options) {
+  auto connection = open_one(options);
+  std::string others;
+  for (const auto& [host, port] : options.more_servers) {
+    if (connection || connection.error().kind != ErrorKind::kUnreachable) return connection;
+    others += connection.error().message + "; ";
+    ConnectOptions next = options;
+    for (auto& [name, value] : next.keywords) {
+      if (name == "host") value = host;
+      if (name == "port") value = port;
+    }
+    connection = open_one(next);
+  }
+  if (connection || others.empty()) return connection;
+  Error error = connection.error();
+  error.message.insert(0, others);
+  return Failure(std::move(error));
+}
+
+Result<Connection> Connection::open_one(const ConnectOptions& options) {
   const auto keywords = complete(options);
   std::vector<const char*> names;
   std::vector<const char*> values;
@@ -119,6 +138,7 @@ Result<Connection> Connection::open(const ConnectOptions& options) {
   values.push_back(nullptr);
   const SteadyTime deadline = steady_now() + options.connect_timeout;
   Connection out(PQconnectStartParams(names.data(), values.data(), 0));
+  out.answer_timeout_ = options.answer_timeout;
   pg_conn* connection = out.connection_.get();
   if (connection == nullptr) return fail(ErrorKind::kInternal, "no memory for a connection");
   if (PQstatus(connection) == CONNECTION_BAD) {  // before any network: a keyword libpq refuses

@@ -54,6 +54,7 @@ Connection::Connection(pg_conn* connection) : connection_(connection) {}
 
 Connection::Connection(Connection&& other) noexcept
     : connection_(std::move(other.connection_)),
+      answer_timeout_(other.answer_timeout_),
       sqlstate_(std::move(other.sqlstate_)),
       copy_sent_(other.copy_sent_),
       buffer_(std::exchange(other.buffer_, nullptr)) {}
@@ -62,6 +63,7 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   if (this == &other) return *this;
   PQfreemem(buffer_);
   connection_ = std::move(other.connection_);
+  answer_timeout_ = other.answer_timeout_;
   sqlstate_ = std::move(other.sqlstate_);
   copy_sent_ = other.copy_sent_;
   buffer_ = std::exchange(other.buffer_, nullptr);
@@ -87,15 +89,47 @@ Error Connection::error_of(pg_result* result) {
   return Error(kind, std::move(message), field(PG_DIAG_MESSAGE_HINT));
 }
 
-Result<Rows> Connection::query(std::string_view sql) {
-  sqlstate_.clear();
-  pg_result* result = PQexec(connection_.get(), std::string(sql).c_str());
-  Rows rows(result);
-  const ExecStatusType status = PQresultStatus(result);
+bool Connection::wait_answer(SteadyTime deadline) {
+  pg_conn* connection = connection_.get();
+  while (PQisBusy(connection) == 1) {
+    const bool unsent = PQflush(connection) == 1;
+    const auto events = static_cast<short>(unsent ? POLLIN | POLLOUT : POLLIN);
+    const bool ready = wait_socket(PQsocket(connection), events, deadline);
+    if (!ready && steady_now() >= deadline) return false;
+    if (ready && PQconsumeInput(connection) == 0) return true;  // PQgetResult says what is wrong
+  }
+  return true;
+}
+
+Result<Rows> Connection::answer(bool sent) {
+  if (!sent) return Failure(error_of(nullptr));
+  const bool limited = answer_timeout_ > Millis(0);
+  const SteadyTime deadline = limited ? steady_now() + answer_timeout_ : SteadyTime::max();
+  Rows rows(nullptr);
+  ExecStatusType status = PGRES_EMPTY_QUERY;
+  for (;;) {
+    if (!wait_answer(deadline)) {
+      connection_.reset();
+      return fail(ErrorKind::kUnreachable, "the server has not answered a query for " +
+                                               std::to_string(answer_timeout_.count()) + " ms");
+    }
+    pg_result* next = PQgetResult(connection_.get());
+    if (next == nullptr) break;
+    const Rows owner(next);
+    if (status == PGRES_FATAL_ERROR) continue;  // the first error says why; others follow from it
+    rows = owner;
+    status = PQresultStatus(next);
+    if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH) break;
+  }
   if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
     return rows;
   }
-  return Failure(error_of(result));
+  return Failure(error_of(rows.result_.get()));
+}
+
+Result<Rows> Connection::query(std::string_view sql) {
+  sqlstate_.clear();
+  return answer(PQsendQuery(connection_.get(), std::string(sql).c_str()) == 1);
 }
 
 Result<Rows> Connection::query(std::string_view sql,
@@ -104,13 +138,9 @@ Result<Rows> Connection::query(std::string_view sql,
   std::vector<const char*> values;
   for (const auto& param : params)
     values.push_back(param ? param->c_str() : nullptr);
-  pg_result* result =
-      PQexecParams(connection_.get(), std::string(sql).c_str(), static_cast<int>(values.size()),
-                   nullptr, values.data(), nullptr, nullptr, 0);
-  Rows rows(result);
-  const ExecStatusType status = PQresultStatus(result);
-  if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return rows;
-  return Failure(error_of(result));
+  return answer(PQsendQueryParams(connection_.get(), std::string(sql).c_str(),
+                                  static_cast<int>(values.size()), nullptr, values.data(), nullptr,
+                                  nullptr, 0) == 1);
 }
 
 Result<void> Connection::copy_begin(std::string_view sql) {

@@ -26,7 +26,11 @@ namespace millrace::postgres {
 struct ConnectOptions {
   std::vector<std::pair<std::string, std::string>> keywords;
   bool replication = false;
-  Millis connect_timeout{10000};
+  Millis connect_timeout{10000};  // of each server
+  Millis answer_timeout{0};       // of query(), by our clock: the network may be gone; 0: none
+  // More servers, tried in this order after the one in `keywords` when that is unreachable or none
+  // of the kind that target_session_attrs asks for.
+  std::vector<std::pair<std::string, std::string>> more_servers;  // host, port
 };
 
 // A query's rows. Views live as long as the Rows.
@@ -41,11 +45,14 @@ class Rows {
   int64_t affected() const;
 
  private:
+  friend class Connection;
   std::shared_ptr<pg_result> result_;
 };
 
 class Connection {
  public:
+  // The first of the servers that lets us in. Where none does: the last one's error, which names
+  // all.
   static Result<Connection> open(const ConnectOptions& options);
 
   Connection(Connection&&) noexcept;
@@ -53,9 +60,9 @@ class Connection {
   ~Connection();
 
   // One statement, or several in one string without parameters. Errors carry the SQLSTATE in
-  // sqlstate() and are classed: kUnreachable (08, 57P, connection lost), kBusy (55006 object in
-  // use, 53300), kUnauthorized (28, 42501), kNotFound (42P01, 42704, 3D), kData (22), else
-  // kProtocol or kConfig.
+  // sqlstate() and are classed: kUnreachable (08, 57P, connection lost, answer_timeout over), kBusy
+  // (55006 object in use, 53300), kUnauthorized (28, 42501), kNotFound (42P01, 42704, 3D), kData
+  // (22), else kProtocol or kConfig.
   Result<Rows> query(std::string_view sql);
   Result<Rows> query(std::string_view sql, const std::vector<std::optional<std::string>>& params);
 
@@ -91,11 +98,16 @@ class Connection {
   };
 
   explicit Connection(pg_conn* connection);
+  static Result<Connection> open_one(const ConnectOptions& options);
+  // The answer to what was sent; after answer_timeout_ the connection is closed.
+  Result<Rows> answer(bool sent);
+  bool wait_answer(SteadyTime deadline);
   Error error_of(pg_result* result);
   // Waits for the answer to copy_send(); false at the deadline.
   Result<bool> copy_begun(SteadyTime deadline);
 
   std::unique_ptr<pg_conn, Finish> connection_;
+  Millis answer_timeout_{0};
   std::string sqlstate_;
   bool copy_sent_ = false;  // not answered yet
   char* buffer_ = nullptr;  // the row that copy_read or read_stream gave last

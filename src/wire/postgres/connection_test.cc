@@ -61,12 +61,13 @@ class ScriptedServer {
     ::close(listener_);
   }
 
+  std::string port() const { return std::to_string(port_); }
+
   ConnectOptions options() const {
     ConnectOptions out;
-    out.keywords = {
-        {"host", "127.0.0.1"},    {"port", std::to_string(port_)}, {"user", "u"},
-        {"dbname", "d"},          {"password", "top secret"},      {"sslmode", "disable"},
-        {"gssencmode", "disable"}};
+    out.keywords = {{"host", "127.0.0.1"},    {"port", port()},           {"user", "u"},
+                    {"dbname", "d"},          {"password", "top secret"}, {"sslmode", "disable"},
+                    {"gssencmode", "disable"}};
     return out;
   }
 
@@ -131,11 +132,42 @@ TEST(ConnectionOpen, NobodyListeningIsUnreachable) {
   EXPECT_EQ(open_error(options).kind, ErrorKind::kUnreachable);
 }
 
+TEST(ConnectionOpen, TheNextServerIsTriedWhenOneIsUnreachable) {
+  const ScriptedServer starts(error("FATAL", "57P03", "the database system is starting up"));
+  const ScriptedServer silent("", {""});
+  const ScriptedServer good(welcome());
+  ConnectOptions options = starts.options();
+  options.connect_timeout = Millis(500);
+  options.more_servers = {{"127.0.0.1", silent.port()}, {"127.0.0.1", good.port()}};
+  EXPECT_TRUE(Connection::open(options));
+}
+
+TEST(ConnectionOpen, WhenNoServerLetsUsInAllAreNamed) {
+  const ScriptedServer first(error("FATAL", "57P03", "the database system is starting up"));
+  const ScriptedServer second(error("FATAL", "57P01", "the database system is shutting down"));
+  ConnectOptions options = first.options();
+  options.more_servers = {{"127.0.0.1", second.port()}};
+  const Error failed = open_error(options);
+  EXPECT_EQ(failed.kind, ErrorKind::kUnreachable);
+  EXPECT_THAT(failed.message, HasSubstr("starting up"));
+  EXPECT_THAT(failed.message, HasSubstr("shutting down"));
+}
+
+TEST(ConnectionOpen, AWrongPasswordIsNotTriedOnTheNextServer) {
+  const ScriptedServer first(error("FATAL", "28P01", "password authentication failed"));
+  const ScriptedServer second(welcome());
+  ConnectOptions options = first.options();
+  options.more_servers = {{"127.0.0.1", second.port()}};
+  EXPECT_EQ(open_error(options).kind, ErrorKind::kUnauthorized);
+}
+
 TEST(ConnectionOpen, AServerThatSaysNothingIsGivenUp) {
-  const ScriptedServer server("");
+  const ScriptedServer server("", {""});
   ConnectOptions options = server.options();
   options.connect_timeout = Millis(50);
-  EXPECT_EQ(open_error(options).kind, ErrorKind::kUnreachable);
+  const Error failed = open_error(options);
+  EXPECT_EQ(failed.kind, ErrorKind::kUnreachable);
+  EXPECT_THAT(failed.message, HasSubstr("within 50 ms"));
 }
 
 TEST(ConnectionOpen, AKeywordThatLibpqDoesNotKnowIsAConfigurationError) {
@@ -173,6 +205,19 @@ TEST(ConnectionQuery, ALostConnectionIsUnreachable) {
   const auto rows = connection->query("select 1");
   ASSERT_FALSE(rows);
   EXPECT_EQ(rows.error().kind, ErrorKind::kUnreachable);
+  EXPECT_FALSE(connection->alive());
+}
+
+TEST(ConnectionQuery, AServerThatDoesNotAnswerIsGivenUp) {
+  const ScriptedServer server(welcome(), {"", ""});
+  ConnectOptions options = server.options();
+  options.answer_timeout = Millis(50);
+  auto connection = Connection::open(options);
+  ASSERT_TRUE(connection) << connection.error().text();
+  const auto rows = connection->query("select 1");
+  ASSERT_FALSE(rows);
+  EXPECT_EQ(rows.error().kind, ErrorKind::kUnreachable);
+  EXPECT_THAT(rows.error().message, HasSubstr("50 ms"));
   EXPECT_FALSE(connection->alive());
 }
 
