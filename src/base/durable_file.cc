@@ -50,11 +50,13 @@ Result<void> write_all(int fd, std::string_view bytes, const std::string& path) 
 }  // namespace
 
 Error io_error(std::string_view action, std::string_view path, int error_number) {
+  ErrorKind kind = ErrorKind::kIo;
   std::string cure;
   switch (error_number) {
     case ENOSPC:
     case EDQUOT:
-      cure = "make room on its disk or raise the quota, then start again";
+      kind = ErrorKind::kNoRoom;
+      cure = "make room on its disk or raise the quota";
       break;
     case EFBIG:
       cure = "the process's limit of file size is reached: raise ulimit -f";
@@ -80,7 +82,7 @@ Error io_error(std::string_view action, std::string_view path, int error_number)
     default:
       break;
   }
-  return {ErrorKind::kIo,
+  return {kind,
           fmt::format("cannot {} \"{}\": {}", action, path,
                       std::generic_category().message(error_number)),
           std::move(cure)};

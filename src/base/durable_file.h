@@ -1,5 +1,6 @@
 // Files that must survive kills and crashes: one that is appended to, and the atomic replacement of
-// a small one. One owner each; not thread safe. All errors are kIo and name the path and the cure.
+// a small one. One owner each; not thread safe. All errors are kIo, or kNoRoom where the disk
+// is full, and name the path and the cure.
 #pragma once
 
 #include <cstdint>
@@ -58,8 +59,8 @@ Result<void> replace_file(const std::string& path, std::string_view content);
 // nullopt: there is no such file.
 Result<std::optional<std::string>> read_whole_file(const std::string& path);
 
-// kIo with what `action` ("write", "open") on `path` ran into, and the cure for the usual values of
-// errno.
+// kIo (ENOSPC and EDQUOT: kNoRoom) with what `action` ("write", "open") on `path` ran into, and the
+// cure for the usual values of errno.
 Error io_error(std::string_view action, std::string_view path, int error_number);
 
 }  // namespace millrace

@@ -58,7 +58,8 @@ TEST_F(DurableFile, FullDiskIsAnErrorWithACure) {
   ASSERT_TRUE(file) << file.error().text();
   auto written = file->append("x");
   ASSERT_FALSE(written);
-  EXPECT_EQ(written.error().kind, ErrorKind::kIo);
+  EXPECT_EQ(written.error().kind, ErrorKind::kNoRoom);
+  EXPECT_EQ(policy(written.error().kind), ErrorPolicy::kRetry);
   EXPECT_NE(written.error().message.find("/dev/full"), std::string::npos);
   EXPECT_FALSE(written.error().cure.empty());
 }

@@ -6,6 +6,7 @@ ErrorPolicy policy(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kUnreachable:
     case ErrorKind::kBusy:
+    case ErrorKind::kNoRoom:
       return ErrorPolicy::kRetry;
     case ErrorKind::kData:
       return ErrorPolicy::kDeadLetter;
@@ -34,6 +35,8 @@ std::string_view name(ErrorKind kind) {
       return "data";
     case ErrorKind::kIo:
       return "io";
+    case ErrorKind::kNoRoom:
+      return "no_room";
     case ErrorKind::kVersion:
       return "version";
     case ErrorKind::kStopped:

@@ -16,7 +16,8 @@ enum class ErrorKind {
   kGap,           // slot and stored progress do not fit: changes may be missing (I10)
   kProtocol,      // bytes that the protocol does not allow
   kData,          // a value or record that the receiver cannot hold: dead letter
-  kIo,            // local disk: full, read-only, failing
+  kIo,            // local disk: read-only, failing, a file that is not what it should be
+  kNoRoom,        // local disk or quota full: goes on once somebody makes room
   kVersion,       // a file or server of a version we cannot work with
   kStopped,       // asked to stop
   kInternal,      // a defect of ours

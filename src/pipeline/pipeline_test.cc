@@ -170,7 +170,7 @@ TEST(Pipeline, BranchThatFailsForGoodLeavesTheOthersRunningAndTheSlotWhereItIs) 
   Fixture f(20);
   SinkScript& bad = f.add("bad");
   SinkScript& good = f.add("good");
-  bad.error = Error(ErrorKind::kIo, "disk full");
+  bad.error = Error(ErrorKind::kIo, "disk failing");
   bad.fail_polls = 1;
   f.start();
   ASSERT_TRUE(f.eventually([&] { return good.seen().size() == 20; }));

@@ -138,7 +138,7 @@ class BadDisk(ServerCase):
         self.disk = self.folder / "disk"
         self.disk.mkdir()
 
-    def test_a_full_disk_loses_nothing(self):
+    def test_a_full_disk_is_waited_for_and_loses_nothing(self):
         with SmallDisk(self.disk, megabytes=32, ballast=26) as disk:
             child = self.streaming(self.start("run", self.pipeline(DUCK, source=INCLUDE), prefix=disk.prefix))
             self.sql("insert into article select g, (select string_agg(md5(random()::text), '') from generate_series(1, 60) i where i + g > 0) "
@@ -149,10 +149,7 @@ class BadDisk(ServerCase):
             self.assertTrue(self.cluster.value("select confirmed_flush_lsn < %s::pg_lsn from pg_replication_slots where slot_name = %s",
                                                committed, self.slot), "confirmed although it cannot be durable")
             disk.free()
-            if waiting.gone_within(child, 3):  # it gave up: started again it goes on
-                self.assertIn(child.process.returncode, (1, 3, 4))
-                child = self.streaming(self.start("run", self.folder / "pipeline.toml", prefix=disk.prefix))
-            self.wait_confirmed(child)
+            self.wait_confirmed(child)  # it goes on by itself
             self.assertEqual(child.stop(), 0, child.stderr())
             shutil.copy(disk.seen("w.duckdb"), self.folder / "seen.duckdb")
             self.assertEqual(warehouse.rows(self.folder / "seen.duckdb", "select count(*), count(distinct id), sum(length(name)) from article"),

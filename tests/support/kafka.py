@@ -38,11 +38,22 @@ group.initial.rebalance.delay.ms=0
 """
 
 
+# A second listener, which tells its clients to come through a gate.
+GATE = """
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},GATED://127.0.0.1:{behind}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},GATED://127.0.0.1:{gate}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GATED:PLAINTEXT
+"""
+
+
 class Broker:
-    def __init__(self, folder=None):
+    """gated: also at port `behind`, for clients that come through a proxy at port `gate`."""
+
+    def __init__(self, folder=None, gated=False):
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="millrace-kafka-"))
-        self.port, self.controller = waiting.free_ports(2)
+        self.port, self.controller, self.gate, self.behind = waiting.free_ports(4)
+        self.gated = gated
         self.process = None
 
     @property
@@ -52,7 +63,8 @@ class Broker:
     def start(self):
         conf, log = self.folder / "kafka.properties", self.folder / "kafka.log"
         self.folder.mkdir(parents=True, exist_ok=True)
-        conf.write_text(CONF.format(port=self.port, controller=self.controller, data=self.folder / "data"))
+        more = GATE if self.gated else ""
+        conf.write_text((CONF + more).format(port=self.port, controller=self.controller, gate=self.gate, behind=self.behind, data=self.folder / "data"))
         with open(log, "ab") as out:
             if not (self.folder / "data/meta.properties").exists():
                 subprocess.run(JAVA + ["kafka.tools.StorageTool", "format", "-t", "bWlsbHJhY2UtdGVzdHMtMQ", "-c", str(conf)],

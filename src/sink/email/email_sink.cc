@@ -62,6 +62,7 @@ class EmailSink final : public Sink {
   Result<void> put_off(Mail mail, SmtpResult result);
   Result<void> refuse(const Mail& mail, const Error& why);
   Result<void> bury(const Change& change, const Error& why);
+  Result<void> note(const MailId& id, MailState end);
   Result<void> retire_done();
   Result<void> sync();
   SteadyTime next_event(SteadyTime deadline) const;
@@ -77,6 +78,7 @@ class EmailSink final : public Sink {
   std::optional<Mail> sending_;
   PutOffMails put_off_;                // outlives open(), as the server's patience does
   std::optional<Error> said_to_wait_;  // last 4xx, until poll() has reported it
+  std::optional<std::pair<MailId, MailState>> unnoted_;  // an end that the ledger did not take
   std::optional<Error> ledger_error_;  // met inside the SMTP client's callback
   bool retried_ = false;               // the message under way is a second try
   SteadyTime next_start_{};            // mail.rate.max
@@ -102,6 +104,12 @@ Result<std::optional<Progress>> EmailSink::open() {
                         .boot_id = current_boot_id()});
   if (!ledger) return Failure(ledger.error());
   ledger_ = std::move(*ledger);
+  if (unnoted_) {
+    if (auto noted = ledger_->note(unnoted_->first, unnoted_->second); !noted) {
+      return Failure(noted.error());
+    }
+    unnoted_.reset();
+  }
   retired_seq_ = report_.durable_seq;
   if (const size_t open = ledger_->open_count(); open > 0) {
     log::info("mail ledger has messages without an end",
@@ -249,7 +257,7 @@ Result<void> EmailSink::decide_doubt(const Mail& mail, bool& is_over) {
       ErrorKind::kUnreachable,
       "whether the mail server accepted this message is unknown, and mail.on.doubt is skip");
   if (auto buried = bury(*mail.change, why); !buried) return buried;
-  return ledger_->note(mail.id, MailState::kSkipped);
+  return note(mail.id, MailState::kSkipped);
 }
 
 // Those whose pause is over come first: they are the oldest.
@@ -304,7 +312,7 @@ Result<void> EmailSink::end(SmtpResult result) {
     case SmtpOutcome::kDelivered:
       put_off_.forget(mail.id);
       --mail.batch->open;
-      return ledger_->note(mail.id, MailState::kDelivered);
+      return note(mail.id, MailState::kDelivered);
     case SmtpOutcome::kRefused:
       return refuse(mail, result.error);
     case SmtpOutcome::kPutOff:
@@ -322,7 +330,7 @@ Result<void> EmailSink::end(SmtpResult result) {
     }
     case SmtpOutcome::kFailed:
       if (result.text_was_started) {
-        if (auto noted = ledger_->note(mail.id, MailState::kWaiting); !noted) return noted;
+        if (auto noted = note(mail.id, MailState::kWaiting); !noted) return noted;
       }
       // A kept connection that the server has closed meanwhile says nothing about the server.
       if (result.connection_was_old && !result.text_was_started && !retried) {
@@ -338,7 +346,7 @@ Result<void> EmailSink::put_off(Mail mail, SmtpResult result) {
   if (!put_off_.add(mail.id, steady_now())) {
     return refuse(mail, result.error.in("mail.retry.max.ms is over"));
   }
-  if (auto noted = ledger_->note(mail.id, MailState::kWaiting); !noted) return noted;
+  if (auto noted = note(mail.id, MailState::kWaiting); !noted) return noted;
   log::warn("mail server puts a recipient off",
             {{"branch", context_.branch},
              {"commit_lsn", format_lsn(mail.id.position.commit_lsn)},
@@ -357,7 +365,15 @@ Result<void> EmailSink::refuse(const Mail& mail, const Error& why) {
   if (auto buried = bury(*mail.change, letter); !buried) return buried;
   put_off_.forget(mail.id);
   --mail.batch->open;
-  return ledger_->note(mail.id, MailState::kRefused);
+  return note(mail.id, MailState::kRefused);
+}
+
+// What became of a message. Where the disk does not take it, the next open() writes it: what this process
+// knows is in no doubt.
+Result<void> EmailSink::note(const MailId& id, MailState end) {
+  auto noted = ledger_->note(id, end);
+  if (!noted) unnoted_.emplace(id, end);
+  return noted;
 }
 
 Result<void> EmailSink::bury(const Change& change, const Error& why) {

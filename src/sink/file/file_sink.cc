@@ -61,6 +61,7 @@ class FileSink final : public Sink {
     if (auto saved = save(); !saved) return Failure(saved.error());
     is_dirty_ = false;
     broken_.reset();
+    unsynced_.reset();
     return progress_.streams;
   }
 
@@ -119,10 +120,16 @@ class FileSink final : public Sink {
 
   Result<void> save() { return replace_file(progress_path(config_.path), to_json(progress_)); }
 
-  // Data first: progress never speaks of lines that a crash could take away.
+  // Data first: progress never speaks of lines that a crash could take away. A sync that failed is
+  // not repeated: the next one would succeed although the kernel has dropped the lines.
   Result<SinkReport> commit() {
-    if (auto synced = file_.sync(); !synced) return Failure(synced.error());
-    if (auto saved = save(); !saved) return Failure(saved.error());
+    if (unsynced_) return Failure(*unsynced_);
+    auto done = file_.sync();
+    if (done) done = save();
+    if (!done) {
+      broken_ = unsynced_ = done.error();
+      return Failure(done.error());
+    }
     is_dirty_ = false;
     last_commit_ = steady_now();
     report_.durable_seq = written_seq_;
@@ -134,6 +141,7 @@ class FileSink final : public Sink {
   std::string buffer_;
   FileProgress progress_;        // after the last whole batch; on disk only after commit()
   std::optional<Error> broken_;  // a batch was written in part: only open() cuts it off
+  std::optional<Error> unsynced_;  // a commit failed: only open() begins anew
   uint64_t written_seq_ = 0;
   bool is_dirty_ = false;
   SteadyTime last_commit_{};

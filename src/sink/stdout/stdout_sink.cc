@@ -28,8 +28,7 @@ class StdoutSink final : public Sink {
     struct stat found{};
     if (::fstat(fd_, &found) != 0) return Failure(io_error("use", "standard output", errno));
     write_bytes_ = S_ISREG(found.st_mode) ? kFileWriteBytes : kPipeWriteBytes;
-    text_.clear();
-    text_start_ = written_ = 0;
+    keep_begun_line();
     batches_.clear();
     return std::nullopt;
   }
@@ -69,6 +68,14 @@ class StdoutSink final : public Sink {
     uint64_t end;  // of its lines, counted from the first byte ever handed over
   };
 
+  // What comes again is not glued to a line that has been written in part.
+  void keep_begun_line() {
+    const size_t gone = written_ - text_start_;
+    const size_t end = in_line_ ? text_.find('\n', gone) + 1 : gone;
+    text_ = text_.substr(gone, end - gone);
+    text_start_ = written_;
+  }
+
   size_t queued() const { return text_start_ + text_.size() - written_; }
 
   // Moves little: only once the rest is short, or most of the text has been written.
@@ -95,7 +102,9 @@ class StdoutSink final : public Sink {
     if (done < 0 && errno != EINTR && errno != EAGAIN) {
       return Failure(io_error("write to", "standard output", errno));
     }
-    if (done > 0) written_ += static_cast<size_t>(done);
+    if (done <= 0) return true;
+    written_ += static_cast<size_t>(done);
+    in_line_ = text_[written_ - text_start_ - 1] != '\n';
     return true;
   }
 
@@ -104,6 +113,7 @@ class StdoutSink final : public Sink {
   std::string text_;
   uint64_t text_start_ = 0;  // of text_, counted as `end` is
   uint64_t written_ = 0;
+  bool in_line_ = false;  // the last byte written is not the end of a line
   std::deque<Written> batches_;
   SinkReport report_;
 };

@@ -85,13 +85,17 @@ bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
+bool is_full(std::string_view message) {
+  return has(message, "No space left") || has(message, "Disk quota exceeded");
+}
+
 // The first line, and of that what stands before an excerpt of the statement.
 std::string first_line(std::string_view message) {
   return std::string(message.substr(0, message.find('\n')));
 }
 
 std::string io_cure(std::string_view message) {
-  if (has(message, "No space left") || has(message, "disk")) return "make room on the disk";
+  if (is_full(message) || has(message, "disk")) return "make room on the disk or raise the quota";
   if (has(message, "Permission denied") || has(message, "Read-only")) {
     return "let this program write the file and its folder";
   }
@@ -125,7 +129,7 @@ bool is_fatal(int type) {
 
 Error error_of(int type, std::string_view message) {
   // A full disk comes as a transaction that cannot be committed.
-  const ErrorKind kind = has(message, "No space left") ? ErrorKind::kIo : kind_of(type);
+  const ErrorKind kind = is_full(message) ? ErrorKind::kNoRoom : kind_of(type);
   if (kind == ErrorKind::kData) {
     const std::string_view error_class = message.substr(0, message.find(':'));
     return Error(kind, "DuckDB cannot compute or store a value (" + std::string(error_class) + ")",
@@ -136,7 +140,7 @@ Error error_of(int type, std::string_view message) {
                  "raise duckdb.memory.max");
   }
   return Error(kind, "DuckDB: " + first_line(message),
-               kind == ErrorKind::kIo ? io_cure(message) : "");
+               kind == ErrorKind::kIo || kind == ErrorKind::kNoRoom ? io_cure(message) : "");
 }
 
 Error open_error(std::string_view file, std::string_view message) {
@@ -157,7 +161,7 @@ Error open_error(std::string_view file, std::string_view message) {
     return Error(ErrorKind::kIo, name + " is damaged: its checksum is wrong",
                  "restore it from a copy, or move it away and let the branches snapshot anew");
   }
-  return Error(ErrorKind::kIo, name + " cannot be opened: " + first_line(message),
+  return Error(is_full(message) ? ErrorKind::kNoRoom : ErrorKind::kIo, name + " cannot be opened: " + first_line(message),
                io_cure(message));
 }
 

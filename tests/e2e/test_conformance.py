@@ -1,0 +1,67 @@
+"""The conformance suite for sinks (tests/conformance), each sink against its real store: a broker and a mail server that this
+starts, and a small disk that the suite fills.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from support import program
+from support.disk import SmallDisk
+from support.kafka import Broker
+from support.smtp import Mailbox
+
+SUITE = pathlib.Path(program.path()).parent / "conformance"
+
+
+class SinkConformance(unittest.TestCase):
+    longMessage = True
+
+    def suite(self, pattern, env=None, prefix=(), limit=400):
+        run = subprocess.run([*prefix, str(SUITE), "--gtest_brief=1", f"--gtest_filter={pattern}"], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=limit,
+                             env={**os.environ, **(env or {})})
+        self.assertEqual(run.returncode, 0, run.stdout[-6000:])
+        passed = re.search(r"\[  PASSED  \] (\d+) test", run.stdout)
+        self.assertGreaterEqual(int(passed[1]) if passed else 0, 5, run.stdout[-2000:])
+
+    def on_a_small_disk(self, pattern):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-disk-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        with SmallDisk(folder, megabytes=24) as disk:
+            self.suite(pattern, {"MILLRACE_TEST_DISK": str(folder)}, disk.prefix)
+
+    def test_disks_that_fail(self):
+        library = SUITE.parent / "faulty_disk.so"
+        sanitizer = os.environ.get("ASAN_OPTIONS", "detect_leaks=1") + ":verify_asan_link_order=0"
+        self.suite("*DiskFaults*", {"LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer}, limit=900)
+
+    def test_the_suite_finds_broken_sinks(self):
+        self.suite("SuiteItself*")
+
+    def test_stdout(self):
+        self.suite("Real/*/stdout_*")
+
+    def test_file(self):
+        self.on_a_small_disk("Real/*/file_*")
+
+    def test_duckdb_history(self):
+        self.on_a_small_disk("Real/*/duckdb_history_*")
+
+    def test_duckdb_mirror(self):
+        self.on_a_small_disk("Real/*/duckdb_mirror_*")
+
+    def test_kafka(self):
+        with Broker(gated=True) as broker:
+            self.suite("Real/*/kafka_*", {"MILLRACE_TEST_KAFKA_DIRECT": broker.address, "MILLRACE_TEST_KAFKA_GATE": str(broker.gate),
+                                     "MILLRACE_TEST_KAFKA_BEHIND_GATE": str(broker.behind)})
+
+    def test_email(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-mails-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        with Mailbox(folder=folder) as mailbox:
+            mailbox.refuse["refused@example.com"] = "550 5.1.1 no such user"
+            self.suite("Real/*/email_*", {"MILLRACE_TEST_SMTP": str(mailbox.port), "MILLRACE_TEST_MAILS": str(folder)})
