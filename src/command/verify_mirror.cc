@@ -107,7 +107,7 @@ Result<void> MirrorComparison::read_target(duckdb::Connection& warehouse) {
   if (!target_exists_) {
     report_.notes.push_back("the warehouse has no table " + report_.target);
     for (const duckdb::StoredColumn& column : duckdb::stored_columns(*table_))
-      columns_.push_back({column.index, column.name, column.type});
+      columns_.push_back({column.index, column.name, column.type, column.type});
   }
   const auto position = [&](uint16_t index) {
     return std::find_if(columns_.begin(), columns_.end(),

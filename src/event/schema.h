@@ -96,6 +96,9 @@ struct Column {
   int16_t attnum = 0;      // pg_attribute.attnum; 0 when unknown
   // pg_get_expr(adbin, adrelid): "'x'::text", "now()"; nullopt when there is none
   std::optional<std::string> default_expression;
+  // pg_attribute.attmissingval, as text: what rows have there that are older than the column. nullopt:
+  // NULL, or no more known, for the server has rewritten the rows since.
+  std::optional<std::string> missing_value;
 
   bool operator==(const Column&) const = default;
 
@@ -115,6 +118,10 @@ struct TableSchema {
   // else message.key.columns; empty when the table has no key.
   std::vector<uint16_t> key;
   bool has_primary_key = false;  // else `key` comes from an index or a setting
+  // pg_class.relnatts: the highest attnum that a column of the table ever had; 0 = unknown
+  int16_t attribute_count = 0;
+  // pg_class.relfilenode: another one after the server has written all rows anew; 0 = unknown
+  uint32_t file_node = 0;
   // Differs between any two schemas of one process: a cheap key for caches.
   uint64_t version = 0;
 

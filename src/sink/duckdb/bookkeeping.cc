@@ -14,8 +14,13 @@ constexpr const char* kTables =
     "(pipeline VARCHAR, branch VARCHAR, stream VARCHAR, \"offset\" VARCHAR);"
     "CREATE TABLE IF NOT EXISTS _millrace.targets"
     "(target VARCHAR, pipeline VARCHAR, branch VARCHAR, made BOOLEAN);"
+    "CREATE TABLE IF NOT EXISTS _millrace.sources"
+    "(target VARCHAR, source VARCHAR, oid UINTEGER, file_node UINTEGER, attnum_max SMALLINT);"
     "CREATE TABLE IF NOT EXISTS _millrace.columns"
     "(target VARCHAR, oid UINTEGER, attnum SMALLINT, source_column VARCHAR, target_column VARCHAR);"
+    "ALTER TABLE _millrace.columns ADD COLUMN IF NOT EXISTS type_oid UINTEGER DEFAULT 0;"
+    "ALTER TABLE _millrace.columns ADD COLUMN IF NOT EXISTS typmod INTEGER DEFAULT -1;"
+    "ALTER TABLE _millrace.columns ADD COLUMN IF NOT EXISTS added_at UBIGINT DEFAULT 0;"
     "CREATE TABLE IF NOT EXISTS _millrace.unfinished"
     "(pipeline VARCHAR, branch VARCHAR, target VARCHAR)";
 
@@ -106,16 +111,34 @@ Result<bool> Bookkeeping::claim(const std::string& target, bool exists) {
               "its row from _millrace.targets");
 }
 
-Result<std::vector<KnownColumn>> Bookkeeping::columns(const std::string& target) {
+Result<std::optional<KnownSource>> Bookkeeping::source(const std::string& target) {
   auto rows = connection_.query(
-      "SELECT oid, attnum, source_column, target_column FROM _millrace.columns WHERE target = " +
-      quote_text(target));
+      "SELECT source, oid, file_node, attnum_max FROM _millrace.sources WHERE target = " + quote_text(target));
+  if (!rows) return Failure(rows.error());
+  if (rows->row_count() == 0) return std::nullopt;
+  return KnownSource{rows->text(0, 0).value_or(""), number<uint32_t>(rows->text(0, 1).value_or("0")),
+                     number<uint32_t>(rows->text(0, 2).value_or("0")),
+                     number<int16_t>(rows->text(0, 3).value_or("0"))};
+}
+
+Result<void> Bookkeeping::store_source(const std::string& target, const KnownSource& source) {
+  return run("DELETE FROM _millrace.sources WHERE target = " + quote_text(target) +
+             "; INSERT INTO _millrace.sources VALUES (" + quote_text(target) + ", " +
+             quote_text(source.name) + ", " + std::to_string(source.oid) + ", " +
+             std::to_string(source.file_node) + ", " + std::to_string(source.attnum_max) + ")");
+}
+
+Result<std::vector<KnownColumn>> Bookkeeping::columns(const std::string& target) {
+  auto rows = connection_.query("SELECT * FROM _millrace.columns WHERE target = " +
+                                quote_text(target) + " ORDER BY rowid");
   if (!rows) return Failure(rows.error());
   std::vector<KnownColumn> out;
   for (uint64_t row = 0; row < rows->row_count(); ++row) {
-    out.push_back({number<uint32_t>(rows->text(row, 0).value_or("0")),
-                   number<int16_t>(rows->text(row, 1).value_or("0")),
-                   rows->text(row, 2).value_or(""), rows->text(row, 3).value_or("")});
+    const auto text = [&](uint64_t column) {
+      return column < rows->column_count() ? rows->text(row, column).value_or("") : "";
+    };
+    out.push_back({number<uint32_t>(text(1)), number<int16_t>(text(2)), text(3), text(4),
+                   number<uint32_t>(text(5)), number<int32_t>(text(6)), number<Lsn>(text(7))});
   }
   return out;
 }
@@ -126,7 +149,9 @@ Result<void> Bookkeeping::store_columns(const std::string& target,
   for (const KnownColumn& column : columns) {
     sql += "; INSERT INTO _millrace.columns VALUES (" + quote_text(target) + ", " +
            std::to_string(column.oid) + ", " + std::to_string(column.attnum) + ", " +
-           quote_text(column.source) + ", " + quote_text(column.target) + ")";
+           quote_text(column.source) + ", " + quote_text(column.target) + ", " +
+           std::to_string(column.type_oid) + ", " + std::to_string(column.typmod) + ", " +
+           std::to_string(column.added_at) + ")";
   }
   return run(sql);
 }

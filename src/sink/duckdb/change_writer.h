@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "event/batch.h"
+#include "wire/duckdb/database.h"
 #include "wire/duckdb/table_columns.h"
 
 namespace millrace::duckdb {
@@ -59,5 +60,9 @@ struct TargetName {
 };
 
 TargetName target_name(const TargetRule& rule, const TableSchema& table);
+
+// Whether the table is there. Error: kConfig when one is there whose name differs in case alone, for to
+// DuckDB that is the same name.
+Result<bool> table_exists(Connection& connection, const TargetName& name);
 
 }  // namespace millrace::duckdb

@@ -94,12 +94,9 @@ Result<void> HistoryWriter::prepare(const SchemaPtr& schema) {
 }
 
 Result<void> HistoryWriter::make_target(Version& version) {
-  auto existing = connection_.query(
-      "SELECT 1 FROM duckdb_tables() WHERE schema_name = " + quote_text(version.target.schema) +
-      " AND table_name = " + quote_text(version.target.table) +
-      " AND database_name = current_database()");
-  if (!existing) return Failure(existing.error());
-  auto is_made = bookkeeping_.claim(version.target.sql(), existing->row_count() > 0);
+  auto exists = table_exists(connection_, version.target);
+  if (!exists) return Failure(exists.error());
+  auto is_made = bookkeeping_.claim(version.target.sql(), *exists);
   if (!is_made) return Failure(is_made.error());
   version.statement.changes().set({}, &refused_);
   auto made =

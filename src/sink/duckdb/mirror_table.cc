@@ -18,28 +18,50 @@ void MirrorTable::release() {
   current_ = nullptr;
 }
 
-Result<void> MirrorTable::fit(Bookkeeping& bookkeeping, const SchemaPtr& schema) {
-  auto changed = target_.fit(connection_, bookkeeping, *schema);
+Result<void> MirrorTable::fit(const SchemaPtr& schema, Lsn at) {
+  auto changed = target_.fit(connection_, bookkeeping_, *schema, at);
   if (!changed) return Failure(changed.error());
   schemas_.emplace(schema->version, schema);
   if (*changed) release();  // the columns of the schema in use may have new names and types
   return {};
 }
 
-Result<void> MirrorTable::use(const TableSchema& schema, std::vector<Refusal>& refused) {
-  if (current_ == &schema) return {};
+Result<void> MirrorTable::use(const Change& change, std::vector<Refusal>& refused) {
+  if (current_ != nullptr && current_ == change.table) return {};
   if (auto done = execute(refused); !done) return done;
   release();
-  const SchemaPtr& shared = schemas_.at(schema.version);
+  const SchemaPtr& shared = schemas_.at(change.table->version);
   current_ = shared.get();
   net_ = std::make_unique<TableNet>(*current_);
   rows_ = std::make_shared<NetRows>(shared, target_.columns_of(*current_), net_->key());
   rows_id_ = connection_.database().rows().add(rows_);
-  return {};
+  return empty_for(change);
+}
+
+// The rows of a table that was dropped go when the first change of the one comes that has its name now.
+Result<void> MirrorTable::empty_for(const Change& change) {
+  if (!source_) {
+    auto stored = bookkeeping_.source(name().sql());
+    if (!stored) return Failure(stored.error());
+    source_ = stored->value_or(KnownSource{current_->full_name(), current_->oid, 0, 0});
+  }
+  if (source_->oid == current_->oid) return {};
+  log::warn(
+      "another table has the name now: the mirror drops the rows of the one that had it; rows that the new "
+      "one had before it got the name, or before it was published, come with a snapshot of it "
+      "(docs/duckdb.md)",
+      {{"table", current_->full_name()}, {"lsn", format_lsn(change.lsn)}});
+  net_->truncate();
+  source_->oid = current_->oid;
+  source_->file_node = current_->file_node;
+  source_->attnum_max = 0;
+  for (const Column& column : current_->columns)
+    source_->attnum_max = std::max(source_->attnum_max, column.attnum);
+  return bookkeeping_.store_source(name().sql(), *source_);
 }
 
 Result<void> MirrorTable::add(const Change& change, bool is_new, std::vector<Refusal>& refused) {
-  if (auto done = use(*change.table, refused); !done) return done;
+  if (auto done = use(change, refused); !done) return done;
   if (change.op == Op::kTruncate) {
     net_->truncate();
     return {};
@@ -97,7 +119,7 @@ Result<void> MirrorTable::execute_keyed(std::vector<Refusal>& refused) {
     if (auto done = write_masked(mask, std::move(rows), refused); !done) return done;
   }
   if (fresh.empty()) return {};
-  auto done = run(append_sql(), std::move(fresh), refused);
+  auto done = run(sql().append(), std::move(fresh), refused);
   if (!done) return Failure(done.error());
   return {};
 }
@@ -105,7 +127,7 @@ Result<void> MirrorTable::execute_keyed(std::vector<Refusal>& refused) {
 Result<void> MirrorTable::write_masked(const std::string& mask, std::vector<ServedRow> rows,
                                        std::vector<Refusal>& refused) {
   const size_t wanted = rows.size() + refused.size();
-  auto written = run(merge_sql(mask), std::move(rows), refused);
+  auto written = run(sql().merge(mask), std::move(rows), refused);
   if (!written) return Failure(written.error());
   const bool is_partial = mask.find('1') != std::string::npos;
   if (is_partial && *written + refused.size() < wanted) {
@@ -132,7 +154,7 @@ Result<void> MirrorTable::execute_multiset(std::vector<Refusal>& refused) {
     int64_t wanted = 0;
     for (const ServedRow& row : taken)
       wanted += row.count;
-    auto done = run(take_away_sql(), std::move(taken), refused);
+    auto done = run(sql().take_away(), std::move(taken), refused);
     if (!done) return Failure(done.error());
     const int64_t missing = wanted - static_cast<int64_t>(*done + refused.size());
     if (missing > 0) {
@@ -143,7 +165,7 @@ Result<void> MirrorTable::execute_multiset(std::vector<Refusal>& refused) {
     }
   }
   if (added.empty()) return {};
-  auto done = run(append_sql(), std::move(added), refused);
+  auto done = run(sql().append(), std::move(added), refused);
   if (!done) return Failure(done.error());
   return {};
 }
@@ -152,8 +174,7 @@ Result<void> MirrorTable::execute_multiset(std::vector<Refusal>& refused) {
 Result<void> MirrorTable::move(const Change& change, std::vector<Refusal>& refused) {
   if (auto done = execute(refused); !done) return done;
   const std::string mask = mask_of(change.after.values);
-  auto done = run("UPDATE " + name().sql() + " AS t SET " + assignments(mask, true) + " FROM " +
-                      rows_sql() + " AS s WHERE " + key_condition("s.o"),
+  auto done = run(sql().move(mask),
                   {{&change, change.after.values, change.before.values, false, false, 1}}, refused);
   if (!done) return Failure(done.error());
   return {};
@@ -182,90 +203,9 @@ Result<uint64_t> MirrorTable::run(const std::string& sql, std::vector<ServedRow>
   return result->rows_changed();
 }
 
-std::string MirrorTable::rows_sql() const {
-  return std::string(kRowsFunction) + "(" + std::to_string(rows_id_) + ")";
-}
-
-std::string MirrorTable::assignments(const std::string& mask, bool with_key) const {
-  std::string out;
-  for (size_t i = 0; i < rows_->stored().size(); ++i) {
-    const auto& key = rows_->key();
-    const bool is_key = std::find(key.begin(), key.end(), i) != key.end();
-    if (mask[i] == '1' || (is_key && !with_key)) continue;
-    if (!out.empty()) out += ", ";
-    out += quote_name(rows_->stored()[i].name) + " = s.c" + std::to_string(i);
-  }
-  return out;
-}
-
-// prefix "s.c": the row's key; "s.o": its old one.
-std::string MirrorTable::key_condition(const char* prefix) const {
-  std::string out;
-  const auto& key = rows_->key();
-  const bool is_old = std::string_view(prefix) == "s.o";
-  for (size_t i = 0; i < key.size(); ++i) {
-    if (i > 0) out += " AND ";
-    out += "t." + quote_name(rows_->stored()[key[i]].name) + " = " + prefix +
-           std::to_string(is_old ? i : key[i]);
-  }
-  return out;
-}
-
-std::string MirrorTable::insert_sql() const {
-  std::string names;
-  std::string values;
-  for (size_t i = 0; i < rows_->stored().size(); ++i) {
-    if (i > 0) names += ", ", values += ", ";
-    names += quote_name(rows_->stored()[i].name);
-    values += "s.c" + std::to_string(i);
-  }
-  return "(" + names + ") VALUES (" + values + ")";
-}
-
-std::string MirrorTable::merge_sql(const std::string& mask) const {
-  const std::string set = assignments(mask, false);
-  std::string sql = "MERGE INTO " + name().sql() + " AS t USING (SELECT * FROM " + rows_sql() +
-                    ") AS s ON (" + key_condition("s.c") +
-                    ") WHEN MATCHED AND s.gone THEN DELETE WHEN MATCHED THEN " +
-                    (set.empty() ? "DO NOTHING" : "UPDATE SET " + set);
-  if (mask.find('1') == std::string::npos) {
-    sql += " WHEN NOT MATCHED AND NOT s.gone THEN INSERT " + insert_sql();
-  }
-  return sql;
-}
-
-// Of the stored rows that equal a row (NULL = NULL, NaN = NaN), as many as were deleted.
-std::string MirrorTable::take_away_sql() const {
-  std::string equal;
-  for (size_t i = 0; i < rows_->stored().size(); ++i) {
-    const TargetColumn& column = rows_->stored()[i];
-    std::string stored = "t." + quote_name(column.name);
-    std::string served = "s.c" + std::to_string(i);
-    // To DuckDB 30 days equal a month, and a time of one zone that of another: these are compared
-    // as they are.
-    if (column.type.kind == Storage::kInterval || column.type.kind == Storage::kTimetz) {
-      stored = "CAST(" + stored + " AS VARCHAR)";
-      served = "CAST(" + served + " AS VARCHAR)";
-    }
-    equal += (i > 0 ? " AND " : "") + stored + " IS NOT DISTINCT FROM " + served;
-  }
-  return "DELETE FROM " + name().sql() +
-         " WHERE rowid IN (SELECT id FROM (SELECT t.rowid AS id, s.n AS n, row_number() OVER "
-         "(PARTITION BY s.i) AS place FROM " +
-         name().sql() + " AS t JOIN (SELECT *, row_number() OVER () AS i FROM " + rows_sql() +
-         ") AS s ON " + equal + ") WHERE place <= n)";
-}
-
-std::string MirrorTable::append_sql() const {
-  std::string names;
-  std::string values;
-  for (size_t i = 0; i < rows_->stored().size(); ++i) {
-    if (i > 0) names += ", ", values += ", ";
-    names += quote_name(rows_->stored()[i].name);
-    values += "c" + std::to_string(i);
-  }
-  return "INSERT INTO " + name().sql() + " (" + names + ") SELECT " + values + " FROM " +
-         rows_sql();
+MirrorSql MirrorTable::sql() const {
+  return {name().sql(), std::string(kRowsFunction) + "(" + std::to_string(rows_id_) + ")",
+          rows_->stored(), rows_->key()};
 }
 
 }  // namespace millrace::duckdb

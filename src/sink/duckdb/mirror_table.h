@@ -3,9 +3,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "sink/duckdb/mirror_sql.h"
 #include "sink/duckdb/net_rows.h"
 #include "sink/duckdb/table_net.h"
 #include "sink/duckdb/target_table.h"
@@ -14,8 +16,8 @@ namespace millrace::duckdb {
 
 class MirrorTable {
  public:
-  MirrorTable(Connection& connection, TargetName name)
-      : connection_(connection), target_(std::move(name)) {}
+  MirrorTable(Connection& connection, Bookkeeping& bookkeeping, TargetName name)
+      : connection_(connection), bookkeeping_(bookkeeping), target_(std::move(name)) {}
 
   ~MirrorTable();
   MirrorTable(const MirrorTable&) = delete;
@@ -23,8 +25,8 @@ class MirrorTable {
 
   const TargetName& name() const { return target_.name(); }
 
-  // Outside of a transaction.
-  Result<void> fit(Bookkeeping& bookkeeping, const SchemaPtr& schema);
+  // Outside of a transaction. `at`: the first change of the schema.
+  Result<void> fit(const SchemaPtr& schema, Lsn at);
 
   bool knows(const TableSchema& schema) const { return schemas_.contains(schema.version); }
 
@@ -37,13 +39,16 @@ class MirrorTable {
   // Empties the table where it is stored, and forgets what was added.
   Result<void> empty_out();
 
-  // Forgets what was added and not executed.
+  // Forgets what was added and not committed.
   void forget() {
     if (net_) net_->clear();
+    current_ = nullptr;
+    source_.reset();
   }
 
  private:
-  Result<void> use(const TableSchema& schema, std::vector<Refusal>& refused);
+  Result<void> use(const Change& change, std::vector<Refusal>& refused);
+  Result<void> empty_for(const Change& change);
   void release();
   Result<uint64_t> run(const std::string& sql, std::vector<ServedRow> rows,
                        std::vector<Refusal>& refused);
@@ -55,18 +60,14 @@ class MirrorTable {
   // A '1' for each stored column whose value is unchanged.
   std::string mask_of(const Datum* values) const;
 
-  std::string rows_sql() const;
-  std::string assignments(const std::string& mask, bool with_key) const;
-  std::string key_condition(const char* prefix) const;
-  std::string insert_sql() const;
-  std::string merge_sql(const std::string& mask) const;
-  std::string take_away_sql() const;
-  std::string append_sql() const;
+  MirrorSql sql() const;
 
   Connection& connection_;
+  Bookkeeping& bookkeeping_;
   TargetTable target_;
   std::map<uint64_t, SchemaPtr> schemas_;  // by version: those that the target fits
   const TableSchema* current_ = nullptr;   // whose changes are in the net
+  std::optional<KnownSource> source_;      // whose rows are stored, in this transaction
   std::unique_ptr<TableNet> net_;
   std::shared_ptr<NetRows> rows_;
   int64_t rows_id_ = 0;

@@ -145,7 +145,8 @@ TEST_F(MirrorTest, AColumnAddedRenamedRetypedAndDroppedInOneBatch) {
   v2->columns[0].type.type = PgType::kInt8;
   v2->columns.push_back(test_column("stock", PgType::kInt4));
   v2->columns.back().attnum = 4;
-  v2->columns.back().default_expression = "7";
+  v2->columns.back().missing_value = "7";
+  v2->columns.back().default_expression = "8";  // since
   v2->columns.erase(v2->columns.begin() + 2);
   open();
   TestBatch first(1);

@@ -14,15 +14,19 @@ Result<void> MirrorWriter::open() {
 
 // The schemas of the view's changes, and those of the batch that a snapshot brings for tables
 // without rows.
-std::vector<SchemaPtr> MirrorWriter::schemas_of(const BatchView& view) const {
-  std::set<const TableSchema*> used;
+std::vector<MirrorWriter::Needed> MirrorWriter::schemas_of(const BatchView& view) const {
+  std::map<const TableSchema*, Lsn> used;
   for (const Change& change : view.changes) {
-    if (is_row(change.op) || change.op == Op::kTruncate) used.insert(change.table);
+    if (is_row(change.op) || change.op == Op::kTruncate) used.try_emplace(change.table, change.lsn);
   }
-  std::vector<SchemaPtr> out;
+  std::vector<Needed> out;
   for (const SchemaPtr& schema : view.batch->schemas) {
-    const bool is_used = used.erase(schema.get()) > 0;
-    if (is_used || (view.batch->snapshot_start && is_ours_(*schema))) out.push_back(schema);
+    if (const auto first = used.find(schema.get()); first != used.end()) {
+      out.push_back({schema, first->second});
+      used.erase(first);
+    } else if (view.batch->snapshot_start && is_ours_(*schema)) {
+      out.push_back({schema, view.batch->offset.lsn});
+    }
   }
   return out;
 }
@@ -45,13 +49,13 @@ bool MirrorWriter::is_prepared(const BatchView& view) const {
 }
 
 Result<void> MirrorWriter::prepare(const BatchView& view) {
-  for (const SchemaPtr& schema : schemas_of(view)) {
+  for (const auto& [schema, first] : schemas_of(view)) {
     auto& table = tables_[schema->full_name()];
     if (table == nullptr) {
-      table = std::make_unique<MirrorTable>(connection_, target_name(rule_, *schema));
+      table = std::make_unique<MirrorTable>(connection_, bookkeeping_, target_name(rule_, *schema));
     }
     if (table->knows(*schema)) continue;
-    if (auto done = table->fit(bookkeeping_, schema); !done) return done;
+    if (auto done = table->fit(schema, first); !done) return done;
   }
   return {};
 }

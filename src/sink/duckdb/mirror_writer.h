@@ -38,7 +38,12 @@ class MirrorWriter final : public ChangeWriter {
   std::vector<Refusal> take_refused() override { return std::exchange(refused_, {}); }
 
  private:
-  std::vector<SchemaPtr> schemas_of(const BatchView& view) const;
+  struct Needed {
+    SchemaPtr schema;
+    Lsn first = 0;  // where its first change is
+  };
+
+  std::vector<Needed> schemas_of(const BatchView& view) const;
   MirrorTable* table_of(const TableSchema& schema) const;
   Result<void> empty_for_snapshot(MirrorTable& table);
 

@@ -27,4 +27,24 @@ TargetName target_name(const TargetRule& rule, const TableSchema& table) {
   return out;
 }
 
+Result<bool> table_exists(Connection& connection, const TargetName& name) {
+  auto tables = connection.query(
+      "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = "
+      "current_database() AND lower(table_name) = lower(" +
+      quote_text(name.table) + ")");
+  if (!tables) return Failure(tables.error());
+  for (uint64_t row = 0; row < tables->row_count(); ++row) {
+    const TargetName other{tables->text(row, 0).value_or(""), tables->text(row, 1).value_or("")};
+    if (!same_ignoring_case(other.schema, name.schema)) continue;
+    if (other.table == name.table) return true;
+    if (!same_ignoring_case(other.table, name.table)) continue;
+    return fail(ErrorKind::kConfig,
+                "table " + other.text() +
+                    " is there already, and DuckDB does not tell upper from lower case in names",
+                "give one of the two source tables a branch of its own with another duckdb.schema "
+                "or duckdb.table, or leave it out of the branch's tables");
+  }
+  return false;
+}
+
 }  // namespace millrace::duckdb

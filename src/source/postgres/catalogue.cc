@@ -14,20 +14,26 @@ namespace {
 
 // Relations that can be captured; the order is Debezium's: by bytes of schema and name.
 constexpr std::string_view kTables = R"(
-select c.oid, n.nspname, c.relname, c.relreplident
+select c.oid, n.nspname, c.relname, c.relreplident, c.relnatts, c.relfilenode
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and c.relpersistence <> 't'
 order by n.nspname collate "C", c.relname collate "C")";
 
 constexpr std::string_view kOneTable = R"(
-select c.oid, n.nspname, c.relname, c.relreplident
+select c.oid, n.nspname, c.relname, c.relreplident, c.relnatts, c.relfilenode
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and c.oid = $1::oid)";
+
+// What rows have in a column that came after them: an array of one value, of any type.
+constexpr int kMissingValuesSince = 110000;
+constexpr std::string_view kMissingValue = "(a.attmissingval::text::text[])[1]";
 
 constexpr std::string_view kColumns = R"(
 select a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnum,
        not (a.attnotnull or (t.typtype = 'd' and t.typnotnull)),
-       pg_catalog.pg_get_expr(d.adbin, d.adrelid), to_jsonb(a) ->> 'attgenerated'
+       pg_catalog.pg_get_expr(d.adbin, d.adrelid), to_jsonb(a) ->> 'attgenerated', )";
+
+constexpr std::string_view kColumnsFrom = R"(
 from pg_catalog.pg_attribute a
 join pg_catalog.pg_type t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -56,12 +62,18 @@ TableSchema table_of(const postgres::Rows& rows, int row) {
   table.schema = rows.text(row, 1);
   table.name = rows.text(row, 2);
   table.identity = identity_of(rows.text(row, 3));
+  table.attribute_count = number<int16_t>(rows.text(row, 4));
+  table.file_node = number<uint32_t>(rows.text(row, 5));
   return table;
 }
 
 Result<void> read_columns(postgres::Connection& connection, const TableFilter& filter,
                           const std::string& oids, const TablesByOid& tables) {
-  auto rows = connection.query(kColumns, {oids});
+  const bool has_missing = connection.server_version() >= kMissingValuesSince;
+  const std::string sql = std::string(kColumns) +
+                          std::string(has_missing ? kMissingValue : "null") +
+                          std::string(kColumnsFrom);
+  auto rows = connection.query(sql, {oids});
   if (!rows) return Failure(rows.error().in("reading the columns of the captured tables"));
   std::set<uint32_t> type_oids;
   for (int row = 0; row < rows->count(); ++row) {
@@ -81,6 +93,7 @@ Result<void> read_columns(postgres::Connection& connection, const TableFilter& f
     column.nullable = !column.captured || is_true(*rows, row, 5);
     if (column.captured && !rows->is_null(row, 6)) column.default_expression = rows->text(row, 6);
     column.generated = rows->text(row, 7) == "s";  // since PostgreSQL 12
+    if (column.captured && !rows->is_null(row, 8)) column.missing_value = rows->text(row, 8);
     table.columns.push_back(std::move(column));
   }
   return {};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "source/postgres/column_numbers.h"
+
 namespace millrace {
 
 namespace {
@@ -76,6 +78,35 @@ void set_key(const TableSchema* known, TableSchema& table) {
   table.has_primary_key = table.identity == ReplicaIdentity::kDefault && !table.key.empty();
 }
 
+// Whether the catalogue describes the same columns as the message: then it has not moved on, as far as can be
+// told.
+bool is_of_this_moment(const Relation& relation, const TableSchema& known,
+                       const std::vector<int16_t>& numbers) {
+  for (size_t i = 0; i < relation.columns.size(); ++i) {
+    const RelationColumn& from = relation.columns[i];
+    const Column* found = find_column(known, from.name);
+    if (found == nullptr || found->attnum != numbers[i] || found->type.oid != from.type ||
+        found->type.typmod != from.typmod) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// What the message does not say: which column is which, and which file the rows are in.
+void number_columns(const Relation& relation, const TableSchema* known, TableSchema& table) {
+  if (known == nullptr || known->attribute_count == 0) return;
+  const std::vector<int16_t> numbers = column_numbers(relation, *known);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    Column& column = table.columns[i];
+    if (column.attnum == numbers[i]) continue;
+    column.attnum = numbers[i];
+    column.missing_value.reset();  // of another column
+  }
+  table.attribute_count = known->attribute_count;
+  if (is_of_this_moment(relation, *known, numbers)) table.file_node = known->file_node;
+}
+
 bool same_shape(const TableSchema& a, const TableSchema& b) {
   return a.schema == b.schema && a.name == b.name && a.identity == b.identity &&
          a.columns == b.columns && a.key == b.key && a.has_primary_key == b.has_primary_key;
@@ -107,6 +138,7 @@ Result<void> RelationCache::update(const Relation& relation, Lsn at) {
     table->columns.push_back(std::move(*column));
   }
   set_key(catalogue, *table);
+  number_columns(relation, catalogue, *table);
   if (entry != nullptr && same_shape(*entry->schema, *table)) return {};
   table->version = next_schema_version();
   entry = std::make_unique<StreamTable>(std::move(table));

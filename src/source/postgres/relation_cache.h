@@ -4,7 +4,8 @@
 // Names, order, types and identity flags are the Relation's, for it describes the rows that follow;
 // the catalogue, which may be newer, adds nullability, defaults, enum labels and the key, matched
 // by column name. A column that it no longer has is nullable and without default; a key that it
-// spells with such a column is replaced by the replica identity.
+// spells with such a column is replaced by the replica identity. The columns' numbers come from the
+// catalogue as far as they are certain (column_numbers.h).
 //
 // The server sends Relation at a table's first row in a connection, and again after anything about
 // the table changed, nullability and defaults included, which Relation does not show: so each one

@@ -75,6 +75,15 @@ std::string postgres_text(const std::string& name, StorageType type) {
   }
 }
 
+std::string widened(const std::string& name, StorageType from, StorageType to) {
+  const bool is_plain = to.kind != Storage::kVarchar || from.kind == Storage::kBoolean ||
+                        from.kind == Storage::kInterval;
+  if (is_plain) return "CAST(" + name + " AS " + sql_name(to) + ")";
+  const std::string text = postgres_text(name, from);
+  const bool is_floating = from.kind == Storage::kFloat || from.kind == Storage::kDouble;
+  return is_floating ? "regexp_replace(" + text + ", '\\.0$', '')" : text;  // 1.0 is 1 there
+}
+
 std::string canonical_text(const ColumnType& type, std::string_view text) {
   switch (type.type) {
     case PgType::kFloat4:

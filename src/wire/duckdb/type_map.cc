@@ -1,6 +1,7 @@
 #include "wire/duckdb/type_map.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 namespace millrace::duckdb {
@@ -43,6 +44,36 @@ StorageType wider_decimal(StorageType a, StorageType b) {
 
 StorageType as_decimal(StorageType type) {
   return {Storage::kDecimal, static_cast<uint8_t>(integer_digits(type.kind)), 0};
+}
+
+bool is_floating(Storage kind) {
+  return kind == Storage::kFloat || kind == Storage::kDouble;
+}
+
+// A float's 24 bits hold a smallint, a double's 53 an integer, neither a bigint nor a decimal.
+StorageType wider_floating(Storage floating, Storage other) {
+  if (is_floating(other)) return {Storage::kDouble};
+  if (other == Storage::kSmallint) return {floating};
+  const bool fits = other == Storage::kInteger || other == Storage::kUinteger;
+  return {fits ? Storage::kDouble : Storage::kVarchar};
+}
+
+// A day is its midnight, and what has no zone is in UTC.
+std::optional<Storage> wider_temporal(Storage a, Storage b) {
+  const auto rank = [](Storage kind) {
+    switch (kind) {
+      case Storage::kDate:
+        return 1;
+      case Storage::kTimestamp:
+        return 2;
+      case Storage::kTimestamptz:
+        return 3;
+      default:
+        return 0;
+    }
+  };
+  if (rank(a) == 0 || rank(b) == 0) return std::nullopt;
+  return rank(a) > rank(b) ? a : b;
 }
 
 std::string quoted(std::string_view text, char quote) {
@@ -195,7 +226,9 @@ StorageType widest(StorageType a, StorageType b) {
   }
   if (digits_a > 0 && b.kind == Storage::kDecimal) return wider_decimal(as_decimal(a), b);
   if (digits_b > 0 && a.kind == Storage::kDecimal) return wider_decimal(a, as_decimal(b));
-  return {Storage::kVarchar};
+  if (is_floating(a.kind)) return wider_floating(a.kind, b.kind);
+  if (is_floating(b.kind)) return wider_floating(b.kind, a.kind);
+  return {wider_temporal(a.kind, b.kind).value_or(Storage::kVarchar)};
 }
 
 LogicalType logical_type(const Api& api, StorageType type) {

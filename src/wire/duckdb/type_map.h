@@ -55,7 +55,11 @@ StorageType storage_of(const ColumnType& type);
 // As it stands in CREATE TABLE: "DECIMAL(10,2)".
 std::string sql_name(StorageType type);
 
-// The type that holds every value of both without loss; VARCHAR where there is none nearer.
+// The type that holds every value of both without loss; VARCHAR where there is none nearer:
+//   integers and decimals     the wider one, or a DECIMAL up to 38 digits
+//   FLOAT with SMALLINT       FLOAT;  FLOAT or DOUBLE with INTEGER, UINTEGER or each other: DOUBLE
+//   FLOAT or DOUBLE with BIGINT or DECIMAL    VARCHAR, for neither holds the other
+//   DATE, TIMESTAMP, TIMESTAMPTZ              the later one: a day is its midnight, without zone is UTC
 StorageType widest(StorageType a, StorageType b);
 
 // A type handle of DuckDB's, owned.

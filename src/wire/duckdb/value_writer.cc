@@ -160,6 +160,41 @@ const char* write_temporal(Slots& slots, uint64_t row, StorageType type, std::st
   }
 }
 
+std::optional<int64_t> midnight(std::string_view date) {
+  constexpr int64_t kDayMicros = 86'400'000'000;
+  const auto days = parse_date(date);
+  if (!days) return std::nullopt;
+  if (*days == INT32_MAX) return INT64_MAX;
+  if (*days == -INT32_MAX) return -INT64_MAX;
+  int64_t micros = 0;
+  if (__builtin_mul_overflow(int64_t{*days}, kDayMicros, &micros)) return std::nullopt;
+  return micros;
+}
+
+// Text of one type as a wider one, where that is more than to read it so.
+const char* write_widened(Slots& slots, uint64_t row, StorageType type, Storage source,
+                          std::string_view text) {
+  const bool is_point =
+      type.kind == Storage::kTimestamp || type.kind == Storage::kTimestamptz;
+  if (is_point && source == Storage::kDate) {
+    return write_parsed(slots, row, midnight(text), "is out of the range of TIMESTAMP");
+  }
+  if (type.kind == Storage::kTimestamptz && source == Storage::kTimestamp) {
+    return write_temporal(slots, row, {Storage::kTimestamp}, text);
+  }
+  if (type.kind == Storage::kDouble && source == Storage::kFloat) {
+    float value = 0;  // what the shortest text of a float means is the float
+    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || at != text.data() + text.size()) return "is no float";
+    slots.set(row, double{value});
+    return nullptr;
+  }
+  if (type.kind == Storage::kVarchar && source == Storage::kBoolean) {
+    return write_string(slots, row, text == "t" ? "true" : "false");  // as the server casts it
+  }
+  return write_text(slots, row, type, text);
+}
+
 }  // namespace
 
 const char* write_text(Slots& slots, uint64_t row, StorageType type, std::string_view text) {
@@ -200,8 +235,12 @@ const char* write_text(Slots& slots, uint64_t row, StorageType type, std::string
   return "has a column of a type that is not known here";
 }
 
-const char* write_datum(Slots& slots, uint64_t row, StorageType type, const Datum& datum) {
-  if (datum.kind == DatumKind::kText) return write_text(slots, row, type, datum.view());
+const char* write_datum(Slots& slots, uint64_t row, StorageType type, StorageType source,
+                        const Datum& datum) {
+  if (datum.kind == DatumKind::kText) {
+    return type == source ? write_text(slots, row, type, datum.view())
+                          : write_widened(slots, row, type, source.kind, datum.view());
+  }
   if (datum.kind == DatumKind::kBinary)
     return "was sent in binary, which DuckDB's side does not read";
   slots.set_null(row);
