@@ -49,16 +49,23 @@ Result<void> HistoryWriter::open() {
   return {};
 }
 
+// A truncate is no row, so a statement has none to make of it.
+bool HistoryWriter::must_prepare(const Change& change) const {
+  if (!is_row(change.op) && change.op != Op::kTruncate) return false;
+  if (versions_.contains(change.table->version)) return false;
+  return is_row(change.op) || !statement_of_(*change.table);
+}
+
 bool HistoryWriter::is_prepared(const BatchView& view) const {
   for (const Change& change : view.changes) {
-    if (is_row(change.op) && !versions_.contains(change.table->version)) return false;
+    if (must_prepare(change)) return false;
   }
   return true;
 }
 
 Result<void> HistoryWriter::prepare(const BatchView& view) {
   for (const Change& change : view.changes) {
-    if (!is_row(change.op) || versions_.contains(change.table->version)) continue;
+    if (!must_prepare(change)) continue;
     const auto& schemas = view.batch->schemas;
     const auto shared = std::find_if(schemas.begin(), schemas.end(), [&](const SchemaPtr& schema) {
       return schema.get() == change.table;
@@ -148,7 +155,7 @@ Result<void> HistoryWriter::add(std::span<const Change> changes, bool in_snapsho
     const bool is_truncate = change.op == Op::kTruncate;
     if (!is_row(change.op) && !is_truncate) continue;
     const auto found = versions_.find(change.table->version);
-    if (found == versions_.end()) continue;  // a truncate of a table that had no row yet
+    if (found == versions_.end()) continue;  // a truncate that a statement makes nothing of
     Version& version = found->second;
     if (is_truncate && !version.takes_truncates) continue;
     const bool waits = in_snapshot && change.op == Op::kRead;

@@ -52,6 +52,7 @@ class HistoryWriter final : public ChangeWriter {
     std::vector<const Change*> snapshot;  // the same, for the waiting table
   };
 
+  bool must_prepare(const Change& change) const;
   Result<void> prepare(const SchemaPtr& schema);
   Result<void> make_target(Version& version);
   Result<void> fit_columns(Version& version, bool is_made);

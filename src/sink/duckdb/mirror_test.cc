@@ -255,5 +255,102 @@ TEST_F(MirrorTest, NamesThatDifferInCaseOnlyAreKeptApart) {
   EXPECT_THAT(rows("SELECT a, \"A_2\" FROM \"Odd \"\"Name\"\"\""), ElementsAre("1|3"));
 }
 
+TEST_F(MirrorTest, ATableMadeAnewLosesTheRowsOfTheOldOneAtItsPlaceInTheOrder) {
+  auto v1 = products();
+  auto v2 = std::make_shared<TableSchema>(*v1);
+  v2->version = next_schema_version();
+  v2->oid = 2;
+  open();
+  TestBatch first(1);
+  first.insert(v1, {"1", "old", "x"});
+  ASSERT_EQ(store(first), "");
+  TestBatch second(2, 1000);
+  second.insert(v1, {"2", "old", "x"});
+  second.insert(v2, {"3", "new", "x"});
+  ASSERT_EQ(store(second), "");
+  EXPECT_THAT(products_rows(), ElementsAre("3|new|x"));
+  open();
+  TestBatch third(3, 2000);
+  third.insert(v2, {"4", "new", "x"});
+  ASSERT_EQ(store(third), "");
+  EXPECT_THAT(products_rows(), ElementsAre("3|new|x", "4|new|x"));
+}
+
+TEST_F(MirrorTest, AColumnMadeAgainUnderItsNameIsAnotherOne) {
+  auto v1 = products();
+  auto v2 = std::make_shared<TableSchema>(*v1);
+  v2->version = next_schema_version();
+  v2->columns[2].attnum = 4;
+  v2->columns[2].missing_value = "m";
+  open();
+  TestBatch first(1);
+  first.insert(v1, {"1", "one", "old"});
+  first.insert(v2, {"2", "two", "new"});
+  ASSERT_EQ(store(first), "");
+  EXPECT_THAT(rows("SELECT id, big, big_dropped FROM products ORDER BY id"),
+              ElementsAre("1|m|old", "2|new|~"));
+}
+
+TEST_F(MirrorTest, RowsReadAgainFromBeforeAColumnWasAddedHaveItsValue) {
+  auto v1 = products();
+  auto v2 = std::make_shared<TableSchema>(*v1);
+  v2->version = next_schema_version();
+  v2->columns.push_back(test_column("n", PgType::kInt4));
+  v2->columns.back().attnum = 4;
+  v2->columns.back().missing_value = "5";
+  open();
+  TestBatch start(1);
+  start.insert(v1, {"1", "one", "x"});
+  ASSERT_EQ(store(start), "");
+  TestBatch altered(2, 1000);  // what fits the table is committed before its rows are
+  altered.insert(v2, {"9", "nine", "x", "9"});
+  ASSERT_EQ(store(altered), "");
+  open();
+  TestBatch again(3, 900);
+  again.insert(v1, {"2", "two", "x"});
+  ASSERT_EQ(store(again), "");
+  EXPECT_THAT(rows("SELECT id, n FROM products ORDER BY id"), ElementsAre("1|5", "2|5", "9|9"));
+}
+
+TEST_F(MirrorTest, ATargetHoldsOneTable) {
+  config_.table = "all";
+  auto other = test_table("other", {test_column("id", PgType::kInt4)}, {0});
+  other->oid = 9;
+  open();
+  TestBatch batch(1);
+  batch.insert(products(), {"1", "one", "x"});
+  ASSERT_EQ(store(batch), "");
+  TestBatch second(2, 1000);
+  second.insert(other, {"1"});
+  EXPECT_THAT(store(second), HasSubstr("it is the mirror of public.products already"));
+}
+
+TEST_F(MirrorTest, ATableWhoseNameDiffersInCaseIsRefusedWithTheCure) {
+  auto other = test_table("Products", {test_column("id", PgType::kInt4)}, {0});
+  open();
+  TestBatch batch(1);
+  batch.insert(products(), {"1", "one", "x"});
+  ASSERT_EQ(store(batch), "");
+  TestBatch second(2, 1000);
+  second.insert(other, {"1"});
+  EXPECT_THAT(store(second), testing::AllOf(HasSubstr("main.products is there already"),
+                                            HasSubstr("duckdb.schema")));
+}
+
+TEST_F(MirrorTest, ZeroAndMinusZeroAreTwoRows) {
+  auto table = inventory();
+  open();
+  TestBatch first(1);
+  first.insert(table, {"a", "0", "1"});
+  first.insert(table, {"a", "-0", "1"});
+  first.insert(table, {"a", "0", "1"});
+  ASSERT_EQ(store(first), "");
+  TestBatch second(2, 1000);
+  second.add(Op::kDelete, table, TestRow{"a", "-0", "1"}, std::nullopt);
+  second.add(Op::kDelete, table, TestRow{"a", "0", "1"}, std::nullopt);
+  ASSERT_EQ(store(second), "");
+  EXPECT_THAT(inventory_rows(), ElementsAre("a|0.0|1"));
+}
+
 }  // namespace
 }  // namespace millrace::duckdb
