@@ -22,6 +22,11 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+bool exists(const std::string& path) {
+  struct stat found{};
+  return ::stat(path.c_str(), &found) == 0;
+}
+
 // Makes new and renamed entries of the file's folder durable.
 Result<void> sync_folder_of(const std::string& path) {
   const std::string folder = folder_of(path);
@@ -191,6 +196,15 @@ Result<std::optional<std::string>> read_whole_file(const std::string& path) {
   }
   ::close(fd);
   return content;
+}
+
+Result<void> check_creatable(const std::string& path) {
+  std::string folder = folder_of(path);
+  while (!exists(folder) && folder != folder_of(folder))
+    folder = folder_of(folder);
+  // The slash makes it an error when it is no folder.
+  if (::access((folder + "/").c_str(), W_OK | X_OK) == 0) return {};
+  return Failure(io_error("write", path, errno));
 }
 
 }  // namespace millrace

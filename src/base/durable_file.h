@@ -59,6 +59,10 @@ Result<void> replace_file(const std::string& path, std::string_view content);
 // nullopt: there is no such file.
 Result<std::optional<std::string>> read_whole_file(const std::string& path);
 
+// Whether a file of this path could be made, without making anything: asks the nearest of its folders
+// that exists.
+Result<void> check_creatable(const std::string& path);
+
 // kIo (ENOSPC and EDQUOT: kNoRoom) with what `action` ("write", "open") on `path` ran into, and the
 // cure for the usual values of errno.
 Error io_error(std::string_view action, std::string_view path, int error_number);

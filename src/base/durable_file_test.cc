@@ -71,6 +71,18 @@ TEST_F(DurableFile, IsReplacedWhole) {
   EXPECT_FALSE(std::filesystem::exists(path("a.tmp")));
 }
 
+TEST_F(DurableFile, WhetherItCouldBeMadeIsAskedOfTheNearestFolder) {
+  EXPECT_TRUE(check_creatable(path("a")));
+  EXPECT_TRUE(check_creatable(path("not/made/yet/a")));
+  EXPECT_FALSE(std::filesystem::exists(path("not")));
+  EXPECT_TRUE(check_creatable("relative"));
+  ASSERT_TRUE(replace_file(path("file"), ""));
+  const auto below = check_creatable(path("file/a"));
+  ASSERT_FALSE(below);
+  EXPECT_NE(below.error().message.find(path("file/a")), std::string::npos);
+  EXPECT_FALSE(below.error().cure.empty());
+}
+
 TEST_F(DurableFile, ThatDoesNotExistIsNoError) {
   auto text = read_whole_file(path("absent"));
   ASSERT_TRUE(text);

@@ -103,6 +103,11 @@ BranchStatus Branch::status() const {
                       .commit_us = commit_us_};
 }
 
+std::optional<Error> Branch::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
 bool Branch::wait_durable(const Batch& batch, std::stop_token stop) const {
   std::unique_lock lock(mutex_);
   while (!covers(durable_, batch)) {
@@ -309,6 +314,10 @@ Result<void> Branch::write_held(std::stop_token stop) {
 }
 
 void Branch::fail_with(const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = error;
+  }
   set_state(BranchState::kFailed, error.text());
   log::error("branch failed",
              {{"branch", options_.name}, {"kind", name(error.kind)}, {"error", error.text()}});

@@ -85,6 +85,8 @@ class Branch {
   void begin_after(const Progress& progress);
 
   BranchStatus status() const;
+  // What it failed with for good; nullopt while it may go on.
+  std::optional<Error> failure() const;
 
   size_t bytes_held() const { return bytes_held_.load(); }
 
@@ -139,6 +141,7 @@ class Branch {
   Progress offered_;
   Progress durable_;
   std::string error_;
+  std::optional<Error> failure_;
   uint64_t events_ = 0;
   int64_t commit_us_ = 0;
 

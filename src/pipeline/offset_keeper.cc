@@ -7,7 +7,8 @@
 namespace millrace {
 
 void OffsetKeeper::add(const Branch& branch, OffsetStore& store, Progress stored) {
-  entries_.push_back({&branch, &store, std::move(stored)});
+  const std::lock_guard lock(mutex_);
+  entries_.push_back({&branch, &store, std::move(stored), std::nullopt});
 }
 
 void OffsetKeeper::start() {
@@ -42,18 +43,33 @@ Result<void> OffsetKeeper::flush() {
 Result<void> OffsetKeeper::save(Entry& entry) {
   Progress durable = entry.branch->status().durable;
   if (durable == entry.stored) return {};
-  if (auto done = entry.store->save(durable); !done) return done;
+  auto done = entry.store->save(durable);
   const std::lock_guard lock(mutex_);
-  entry.stored = std::move(durable);
-  return {};
+  if (done) {
+    entry.stored = std::move(durable);
+    entry.failure.reset();
+  } else {
+    entry.failure = done.error().in("offsets not stored");
+  }
+  return done;
+}
+
+const OffsetKeeper::Entry* OffsetKeeper::find(const Branch& branch) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const Entry& entry) { return entry.branch == &branch; });
+  return found == entries_.end() ? nullptr : &*found;
 }
 
 std::optional<Progress> OffsetKeeper::stored(const Branch& branch) const {
   const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const Entry& entry) { return entry.branch == &branch; });
-  if (found == entries_.end()) return std::nullopt;
-  return found->stored;
+  const Entry* entry = find(branch);
+  return entry == nullptr ? std::nullopt : std::optional(entry->stored);
+}
+
+std::optional<Error> OffsetKeeper::failure(const Branch& branch) const {
+  const std::lock_guard lock(mutex_);
+  const Entry* entry = find(branch);
+  return entry == nullptr ? std::nullopt : entry->failure;
 }
 
 }  // namespace millrace

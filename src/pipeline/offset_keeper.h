@@ -31,6 +31,8 @@ class OffsetKeeper {
   Result<void> flush();
   // What is stored for this branch; nullopt when its sink keeps it itself.
   std::optional<Progress> stored(const Branch& branch) const;
+  // Why the last attempt to store this branch's progress failed; nullopt when it did not.
+  std::optional<Error> failure(const Branch& branch) const;
 
  private:
   static constexpr Millis kIntervalMin{5};
@@ -39,12 +41,14 @@ class OffsetKeeper {
     const Branch* branch;
     OffsetStore* store;
     Progress stored;
+    std::optional<Error> failure;
   };
 
   Result<void> save(Entry& entry);
+  const Entry* find(const Branch& branch) const;
 
   const Millis interval_;
-  mutable std::mutex mutex_;  // guards the entries' `stored`
+  mutable std::mutex mutex_;  // guards add() and the entries' `stored` and `failure`
   std::mutex flush_mutex_;    // one flush at a time
   std::vector<Entry> entries_;
   std::condition_variable_any wake_;

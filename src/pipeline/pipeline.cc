@@ -98,9 +98,8 @@ Result<void> Pipeline::begin(std::stop_token stop) {
 
 // False: not known yet.
 Result<bool> Pipeline::begin_lane(Lane& lane, bool wait_for_sink) {
-  const BranchStatus status = lane.branch->status();
-  if (status.state == BranchState::kFailed) {
-    return fail(ErrorKind::kConfig, "branch " + lane.name + ": " + status.error);
+  if (const auto failed = lane.branch->failure()) {
+    return std::unexpected(failed->in("branch " + lane.name));
   }
   const bool opened = lane.branch->opened();
   if (!opened && wait_for_sink) return false;
@@ -163,8 +162,7 @@ Result<void> Pipeline::read(std::stop_token stop) {
       if (auto done = connect(stop); !done) return done;
       continue;
     }
-    if (!any_alive())
-      return fail(ErrorKind::kInternal, "no branch can go on; see the errors above");
+    if (auto going = find_dead_end(); !going) return going;
     if (unpark_recovered()) {
       connected_ = false;
       continue;
@@ -257,10 +255,20 @@ bool Pipeline::unpark_recovered() {
   return any;
 }
 
-bool Pipeline::any_alive() const {
-  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) {
-    return lane->branch->state() != BranchState::kFailed;
-  });
+// An error when no branch can go on, or when what one has delivered cannot be stored: then the slot
+// could never move again.
+Result<void> Pipeline::find_dead_end() const {
+  Result<void> dead;
+  bool any_alive = false;
+  for (const auto& lane : lanes_) {
+    auto failed = lane->branch->failure();
+    const auto unstored = keeper_.failure(*lane->branch);
+    const bool is_final = unstored && policy(unstored->kind) != ErrorPolicy::kRetry;
+    if (is_final) return std::unexpected(unstored->in("branch " + lane->name));
+    any_alive = any_alive || !failed;
+    if (failed && dead) dead = std::unexpected(failed->in("branch " + lane->name));
+  }
+  return any_alive ? Result<void>() : dead;
 }
 
 // --- progress
@@ -303,6 +311,11 @@ Result<void> Pipeline::finish() {
     return fail(ErrorKind::kStopped, "stopped before these branches had delivered all: " + behind,
                 "nothing is lost: they go on from where they stand at the next start");
   }
+  if (!stored && policy(stored.error().kind) == ErrorPolicy::kRetry) {
+    return fail(ErrorKind::kStopped,
+                "stopped before the offsets could be stored: " + stored.error().message,
+                "nothing is lost: what was delivered since comes again at the next start");
+  }
   return stored;
 }
 
@@ -325,7 +338,12 @@ PipelineStatus Pipeline::status() const {
   out.memory_max = budget_.max();
   for (const auto& lane : lanes_) {
     out.branches.push_back(lane->branch->status());
-    out.branches.back().parked = lane->parked;
+    BranchStatus& branch = out.branches.back();
+    branch.parked = lane->parked;
+    const auto unstored = keeper_.failure(*lane->branch);
+    if (!unstored || branch.state != BranchState::kRunning) continue;
+    branch.state = BranchState::kWaiting;
+    branch.error = unstored->text();
   }
   return out;
 }

@@ -80,7 +80,7 @@ class Pipeline {
   void confirm();
   Lsn lowest_durable() const;
   size_t share() const;
-  bool any_alive() const;
+  Result<void> find_dead_end() const;
   Result<void> finish();
   void set_source_error(std::string error);
 

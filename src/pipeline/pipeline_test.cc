@@ -17,6 +17,33 @@ std::vector<Lsn> commits(int count) {
   return out;
 }
 
+// Stores nothing while `error` is set.
+struct StoreScript {
+  std::mutex mutex;
+  std::optional<Error> error;
+
+  void fail_with(std::optional<Error> with) {
+    const std::lock_guard lock(mutex);
+    error = std::move(with);
+  }
+};
+
+class ScriptedStore : public OffsetStore {
+ public:
+  explicit ScriptedStore(StoreScript& script) : script_(script) {}
+
+  Result<Progress> load() override { return Progress{}; }
+
+  Result<void> save(const Progress&) override {
+    const std::lock_guard lock(script_.mutex);
+    if (script_.error) return std::unexpected(*script_.error);
+    return {};
+  }
+
+ private:
+  StoreScript& script_;
+};
+
 // A pipeline over a MemorySource whose branches end in ScriptedSinks.
 struct Fixture {
   explicit Fixture(int transactions, size_t bytes_each = 100, size_t budget_bytes = 32 << 20)
@@ -34,9 +61,15 @@ struct Fixture {
     return *scripts.back();
   }
 
+  StoreScript& add_store() {
+    branches.back().store = std::make_unique<ScriptedStore>(store);
+    return store;
+  }
+
   void start() {
     PipelineRunOptions options{.name = "test",
                                .shutdown_timeout = Millis(300),
+                               .offset_flush_interval = Millis(5),
                                .retry_min = Millis(1),
                                .retry_max = Millis(5)};
     auto made = Pipeline::make(options, budget, std::move(owned), std::move(branches));
@@ -66,6 +99,7 @@ struct Fixture {
   std::unique_ptr<MemorySource> owned;
   MemorySource* source;
   std::vector<std::unique_ptr<SinkScript>> scripts;
+  StoreScript store;
   std::vector<PipelineBranch> branches;
   std::unique_ptr<Pipeline> pipeline;
   Result<void> result;
@@ -179,6 +213,69 @@ TEST(Pipeline, BranchThatFailsForGoodLeavesTheOthersRunningAndTheSlotWhereItIs) 
   EXPECT_FALSE(f.pipeline->status().healthy());
   EXPECT_EQ(f.source->confirmed, 0U);
   f.stop();
+}
+
+TEST(Pipeline, SinkThatCannotBeOpenedEndsItWithItsOwnKind) {
+  Fixture f(3);
+  f.add("one").open_error = Error(ErrorKind::kVersion, "of another version", "use that one");
+  f.add("two");
+  f.start();
+  f.join();
+  ASSERT_FALSE(f.result);
+  EXPECT_EQ(f.result.error().kind, ErrorKind::kVersion);
+  EXPECT_EQ(f.result.error().text(), "branch one: of another version (use that one)");
+}
+
+TEST(Pipeline, WhenNoBranchCanGoOnItEndsWithTheKindOfTheFirst) {
+  Fixture f(3);
+  SinkScript& bad = f.add("bad");
+  bad.error = Error(ErrorKind::kIo, "broken");
+  bad.fail_polls = 1;
+  f.start();
+  f.join();
+  ASSERT_FALSE(f.result);
+  EXPECT_EQ(f.result.error().kind, ErrorKind::kIo);
+  EXPECT_EQ(f.result.error().message, "branch bad: broken");
+}
+
+TEST(Pipeline, OffsetsThatCannotBeStoredForNowMakeItUnhealthyUntilTheyCan) {
+  Fixture f(3);
+  f.add("sink");
+  StoreScript& store = f.add_store();
+  store.fail_with(Error(ErrorKind::kBusy, "the disk is full"));
+  f.start();
+  ASSERT_TRUE(f.eventually(
+      [&] { return f.pipeline->status().branches[0].error.contains("the disk is full"); }));
+  EXPECT_FALSE(f.pipeline->status().healthy());
+  EXPECT_EQ(f.source->confirmed, 0U);
+  store.fail_with(std::nullopt);
+  f.join();
+  EXPECT_TRUE(f.result) << f.result.error().text();
+  EXPECT_EQ(f.source->confirmed, 30U);
+}
+
+TEST(Pipeline, OffsetsThatCanNeverBeStoredEndIt) {
+  Fixture f(3);
+  f.add("sink");
+  f.add_store().fail_with(Error(ErrorKind::kIo, "read-only"));
+  f.start();
+  f.join();
+  ASSERT_FALSE(f.result);
+  EXPECT_EQ(f.result.error().kind, ErrorKind::kIo);
+  EXPECT_EQ(f.result.error().message, "branch sink: offsets not stored: read-only");
+  EXPECT_EQ(f.source->confirmed, 0U);
+}
+
+TEST(Pipeline, StopWhileOffsetsCannotBeStoredSaysThatTheyAreNot) {
+  Fixture f(3);
+  SinkScript& sink = f.add("sink");
+  f.add_store().fail_with(Error(ErrorKind::kBusy, "the disk is full"));
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return sink.seen().size() == 3; }));
+  f.stop();
+  ASSERT_FALSE(f.result);
+  EXPECT_EQ(f.result.error().kind, ErrorKind::kStopped);
+  EXPECT_TRUE(f.result.error().message.contains("the disk is full")) << f.result.error().text();
 }
 
 TEST(Pipeline, StopThatCannotDrainNamesTheBranch) {

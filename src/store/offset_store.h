@@ -13,6 +13,7 @@ class OffsetStore {
   virtual ~OffsetStore() = default;
 
   // Empty when nothing was ever stored. kProtocol: what is stored cannot be read (with the cure).
+  // kIo: it can be seen already that save() would fail for good.
   virtual Result<Progress> load() = 0;
   // Durable when it returns.
   virtual Result<void> save(const Progress& progress) = 0;

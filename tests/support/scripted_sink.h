@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "sink/sink.h"
@@ -16,6 +17,7 @@ struct SinkScript {
   std::atomic<int> fail_polls{0};             // so many polls fail with `error`
   std::atomic<bool> fail_after_write{false};  // the failed poll had made durable what was written
   Error error{ErrorKind::kUnreachable, "scripted"};
+  std::optional<Error> open_error;  // open() fails with this
   std::mutex mutex;
   std::vector<Lsn> durable;  // commit LSN of every change made durable, in order
 
@@ -31,6 +33,7 @@ class ScriptedSink : public Sink {
 
   Result<std::optional<Progress>> open() override {
     written_.clear();
+    if (script_.open_error) return std::unexpected(*script_.open_error);
     return std::nullopt;
   }
 

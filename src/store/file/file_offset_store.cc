@@ -19,6 +19,8 @@ class FileOffsetStore final : public OffsetStore {
       : path_(std::move(options.path)), key_(offset_key(options.connector, options.server)) {}
 
   Result<Progress> load() override {
+    // Where nothing could be stored, nothing is begun.
+    if (auto ready = check_creatable(path_); !ready) return std::unexpected(ready.error());
     const auto map = read();
     if (!map) return std::unexpected(map.error());
     const auto entry = find(*map);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/durable_file.h"
 #include "store/file/java_map.h"
@@ -73,6 +74,15 @@ TEST_F(FileOffsetStoreTest, AnotherFileIsNeverOverwritten) {
   EXPECT_THAT(loaded.error().text(), HasSubstr(path()));
   EXPECT_FALSE(store("a")->save(at(1)));
   EXPECT_EQ(**read_whole_file(path()), "precious");
+}
+
+TEST_F(FileOffsetStoreTest, WhereNothingCanBeStoredNothingIsLoaded) {
+  std::filesystem::create_directories(folder_);
+  std::ofstream(folder_ / "state") << "a file where the folder should be";
+  const auto loaded = store("a")->load();
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().kind, ErrorKind::kIo);
+  EXPECT_FALSE(loaded.error().cure.empty());
 }
 
 TEST_F(FileOffsetStoreTest, AMalformedOffsetNamesFileAndKey) {
