@@ -86,7 +86,7 @@ KnownKeys known_keys() {
 }
 
 Result<std::unique_ptr<OffsetStore>> make_store(const Assembly& assembly,
-                                                const BranchConfig& branch) {
+                                                const BranchConfig& branch, bool only_read) {
   const PipelineConfig& config = assembly.config;
   const bool is_connector = config.form != ConfigForm::kToml;
   const std::string connector = is_connector ? config.name : config.name + "/" + branch.name;
@@ -94,8 +94,9 @@ Result<std::unique_ptr<OffsetStore>> make_store(const Assembly& assembly,
   if (const Setting* topic = config.source.find("offset.storage.topic");
       topic != nullptr && is_connector) {
     Problems none;
-    return make_kafka_offset_store(
-        make_offset_topic(parse_kafka_offsets(branch.sink_settings, none)), connector, server);
+    KafkaOffsetConfig offsets = parse_kafka_offsets(branch.sink_settings, none);
+    offsets.makes_topic = !only_read;
+    return make_kafka_offset_store(make_offset_topic(std::move(offsets)), connector, server);
   }
   const Setting* file = is_connector ? config.source.find("offset.storage.file.filename") : nullptr;
   const std::string path =
@@ -150,7 +151,7 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
     if (!transform) return std::unexpected(transform.error().in("branch " + branch.name));
     out.parts.transforms.push_back(std::move(*transform));
   }
-  auto store = make_store(assembly, branch);
+  auto store = make_store(assembly, branch, false);
   if (!store) return std::unexpected(store.error());
   out.store = std::move(*store);
   out.parts.sink = plugin.make({config, branch, context});
@@ -201,6 +202,19 @@ Result<std::unique_ptr<Pipeline>> build_pipeline(const Assembly& assembly, Memor
                             .idle_interval = kIdleInterval});
   if (!source) return std::unexpected(source.error());
   return Pipeline::make(std::move(options), budget, std::move(*source), std::move(branches));
+}
+
+Result<Progress> stored_progress(const Assembly& assembly, const BranchConfig& branch) {
+  SinkContext context{.pipeline = assembly.config.name,
+                      .branch = branch.name,
+                      .state_folder = assembly.options.state_folder};
+  auto own = find_sink_plugin(branch.sink)
+                 ->stored_progress({assembly.config, branch, std::move(context)});
+  if (!own) return std::unexpected(own.error());
+  if (*own) return std::move(**own);
+  auto store = make_store(assembly, branch, true);
+  if (!store) return std::unexpected(store.error());
+  return (*store)->load();
 }
 
 std::string control_socket(const Assembly& assembly) {

@@ -25,6 +25,10 @@ bool has_errors(const Problems& problems);
 
 Result<std::unique_ptr<Pipeline>> build_pipeline(const Assembly& assembly, MemoryBudget& budget);
 
+// What the sink or the offset store holds of the branch's progress, looked at from outside while the
+// pipeline does not run. Changes nothing.
+Result<Progress> stored_progress(const Assembly& assembly, const BranchConfig& branch);
+
 // The socket that the running process of this pipeline listens on, in its state folder.
 std::string control_socket(const Assembly& assembly);
 

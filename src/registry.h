@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ struct SinkInputs {
   const PipelineConfig& pipeline;
   const BranchConfig& branch;
   SinkContext context;  // empty while only checking
+  // While only checking: the tables of the source, as far as they could be read.
+  std::span<const TableSchema> captured = {};
 };
 
 struct SinkPlugin {
@@ -33,6 +36,9 @@ struct SinkPlugin {
   std::unique_ptr<Sink> (*make)(const SinkInputs& inputs);
   // Whether it can be reached and written, for `millrace check`. Only after validate().
   Problems (*check)(const SinkInputs& inputs);
+  // What the sink keeps of the branch's progress, looked at from outside; nullopt: it keeps none.
+  // Only after validate().
+  Result<std::optional<Progress>> (*stored_progress)(const SinkInputs& inputs);
 };
 
 std::span<const SinkPlugin> sink_plugins();

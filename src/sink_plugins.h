@@ -1,7 +1,7 @@
 // How each sink's own functions are reached by the registry: a type a sink, with
 //   kTakesRecords  a converter stands before it          kSchemas  that converter's schemas.enable
 //   by default setting_names  all settings it takes                 read      its settings → its
-//   Config, with all problems make, check    from that Config
+//   Config, with all problems make, check, stored_progress    from that Config
 // plugin<P>() erases the types.
 #pragma once
 
@@ -34,6 +34,10 @@ struct StdoutPlugin {
   }
 
   static Problems check(const StdoutSinkConfig&, const SinkInputs&) { return {}; }
+
+  static Result<std::optional<Progress>> stored_progress(const StdoutSinkConfig&, const SinkInputs&) {
+    return std::nullopt;
+  }
 };
 
 struct FilePlugin {
@@ -52,6 +56,10 @@ struct FilePlugin {
 
   static Problems check(const FileSinkConfig& config, const SinkInputs&) {
     return check_file_sink(config);
+  }
+
+  static auto stored_progress(const FileSinkConfig& config, const SinkInputs&) {
+    return stored_file_progress(config);
   }
 };
 
@@ -75,6 +83,10 @@ struct EmailPlugin {
   static Problems check(const EmailSinkConfig& config, const SinkInputs&) {
     return check_email_sink(config);
   }
+
+  static auto stored_progress(const EmailSinkConfig&, const SinkInputs& inputs) {
+    return stored_email_progress(inputs.context);
+  }
 };
 
 struct KafkaPlugin {
@@ -95,6 +107,10 @@ struct KafkaPlugin {
   static Problems check(const KafkaSinkConfig& config, const SinkInputs&) {
     return check_kafka_sink(config);
   }
+
+  static Result<std::optional<Progress>> stored_progress(const KafkaSinkConfig&, const SinkInputs&) {
+    return std::nullopt;
+  }
 };
 
 struct DuckDbPlugin {
@@ -112,7 +128,11 @@ struct DuckDbPlugin {
   }
 
   static Problems check(const DuckDbSinkConfig& config, const SinkInputs& inputs) {
-    return check_duckdb_sink(config, inputs.branch);
+    return check_duckdb_sink(config, inputs.branch, inputs.captured);
+  }
+
+  static auto stored_progress(const DuckDbSinkConfig& config, const SinkInputs& inputs) {
+    return stored_duckdb_progress(config, inputs.context);
   }
 };
 
@@ -133,6 +153,11 @@ constexpr SinkPlugin plugin(std::string_view name, std::string_view summary) {
           [](const SinkInputs& inputs) {
             Problems none;
             return P::check(P::read(inputs, none), inputs);
+          },
+      .stored_progress =
+          [](const SinkInputs& inputs) {
+            Problems none;
+            return P::stored_progress(P::read(inputs, none), inputs);
           }};
 }
 

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "assembly.h"
+#include "base/durable_file.h"
 #include "command/command.h"
 #include "command/findings.h"
 #include "registry.h"
@@ -19,17 +21,62 @@ bool is_running(const Assembly& assembly) {
   return http::request_unix(control_socket(assembly), "GET", "/status", "").has_value();
 }
 
-void check_outside(const Assembly& assembly, Problems& problems) {
-  const Problems source = preflight(assembly.source, assembly.config.source_prefix);
-  problems.insert(problems.end(), source.begin(), source.end());
+void append(Problems& problems, Problems more) {
+  problems.insert(problems.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
+}
+
+// What each branch has, for the comparison with the slot. Where that cannot be read, the run could
+// not start either: one problem a cause.
+std::vector<BranchProgress> read_progress(const Assembly& assembly, Problems& problems) {
+  std::vector<BranchProgress> out;
   for (const BranchConfig& branch : assembly.config.branches) {
-    const SinkPlugin& plugin = *find_sink_plugin(branch.sink);
-    SinkContext context{.pipeline = assembly.config.name,
-                        .branch = branch.name,
-                        .state_folder = assembly.options.state_folder};
-    const Problems sink = plugin.check({assembly.config, branch, std::move(context)});
-    problems.insert(problems.end(), sink.begin(), sink.end());
+    auto stored = stored_progress(assembly, branch);
+    if (!stored) {
+      problems.push_back({.key = "",
+                          .origin = {},
+                          .message = "branch " + branch.name + ": " + stored.error().message,
+                          .cure = stored.error().cure});
+    }
+    const bool fresh = !stored || stored->empty();
+    out.push_back({branch.name, fresh ? std::nullopt : std::optional(std::move(*stored))});
   }
+  return out;
+}
+
+void check_state_folder(const Assembly& assembly, Problems& problems) {
+  const std::string& folder = assembly.options.state_folder;
+  const auto fine = check_creatable(folder + "/" + assembly.config.name + ".lock");
+  if (fine) return;
+  problems.push_back({.key = "state.folder",
+                      .origin = {},
+                      .message = fine.error().message,
+                      .cure = fine.error().cure});
+}
+
+Problems check_sink(const Assembly& assembly, const BranchConfig& branch,
+                    std::span<const TableSchema> captured) {
+  SinkContext context{.pipeline = assembly.config.name,
+                      .branch = branch.name,
+                      .state_folder = assembly.options.state_folder};
+  return find_sink_plugin(branch.sink)
+      ->check({assembly.config, branch, std::move(context), captured});
+}
+
+void check_outside(const Assembly& assembly, Problems& problems) {
+  check_state_folder(assembly, problems);
+  Problems unreadable;
+  const auto progress = read_progress(assembly, unreadable);
+  auto source = preflight(assembly.source, progress, assembly.config.source_prefix);
+  append(problems, std::move(source.problems));
+  for (const BranchConfig& branch : assembly.config.branches)
+    append(problems, check_sink(assembly, branch, source.captured));
+  // What the sink says itself has the setting's name.
+  std::erase_if(unreadable, [&](const Problem& problem) {
+    return std::ranges::any_of(
+        problems, [&](const Problem& told) { return problem.message.ends_with(told.message); });
+  });
+  append(problems, std::move(unreadable));
 }
 
 void print_summary(const Assembly& assembly, const Problems& problems, bool running) {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "wire/duckdb/table_columns.h"
 #include "wire/duckdb/type_map.h"
 
 namespace millrace::duckdb {
@@ -89,7 +90,28 @@ Result<void> Bookkeeping::store(const Progress& progress) {
   return {};
 }
 
+// DuckDB's names know no case.
+Result<void> Bookkeeping::check_case(const std::string& target) {
+  auto rows = connection_.query("SELECT target FROM _millrace.targets WHERE lower(target) = lower(" +
+                                quote_text(target) + ") AND target <> " + quote_text(target));
+  if (!rows) return Failure(rows.error());
+  for (uint64_t row = 0; row < rows->row_count(); ++row) {
+    const std::string other = rows->text(row, 0).value_or("");
+    if (same_ignoring_case(other, target)) return Failure(case_error(other, target));
+  }
+  return {};
+}
+
+Error case_error(std::string_view one, std::string_view other) {
+  return {ErrorKind::kConfig,
+          "the tables " + std::string(one) + " and " + std::string(other) +
+              " differ in case alone, and DuckDB takes both names for one table",
+          "leave one of them out by the branch's tables, or give it a branch of its own with "
+          "another duckdb.table"};
+}
+
 Result<bool> Bookkeeping::claim(const std::string& target, bool exists) {
+  if (auto done = check_case(target); !done) return Failure(done.error());
   auto owner = connection_.query(
       "SELECT pipeline, branch, made::VARCHAR FROM _millrace.targets WHERE target = " +
       quote_text(target));

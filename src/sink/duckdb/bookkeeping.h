@@ -17,6 +17,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "event/batch.h"
@@ -45,6 +46,9 @@ struct KnownSource {
   bool operator==(const KnownSource&) const = default;
 };
 
+// Of two targets that DuckDB takes for one.
+Error case_error(std::string_view one, std::string_view other);
+
 class Bookkeeping {
  public:
   Bookkeeping(Connection& connection, std::string pipeline, std::string branch)
@@ -58,7 +62,8 @@ class Bookkeeping {
   Result<void> store(const Progress& progress);
 
   // Makes this branch the writer of a table, which it is about to make when not `exists`. True when
-  // the table is one that we made. Error: kConfig when another branch is its writer.
+  // the table is one that we made. Error: kConfig when another branch is its writer, or another
+  // target's name differs in case alone.
   Result<bool> claim(const std::string& target, bool exists);
 
   Result<std::optional<KnownSource>> source(const std::string& target);
@@ -76,6 +81,7 @@ class Bookkeeping {
   // "pipeline = '…' AND branch = '…'"
   std::string is_ours() const;
   Result<void> run(const std::string& sql);
+  Result<void> check_case(const std::string& target);
 
   Connection& connection_;
   const std::string pipeline_;

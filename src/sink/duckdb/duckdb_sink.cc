@@ -34,11 +34,6 @@ bool matches(const std::string& regex, const TableSchema& table) {
   return RE2::FullMatch(table.full_name(), RE2(regex, options));
 }
 
-duckdb::TargetRule target_rule(const DuckDbSinkConfig& config) {
-  if (config.mode == DuckDbMode::kMirror) return duckdb::mirror_rule(config);
-  return {config.schema, config.table.empty() ? "${table}_history" : config.table, true};
-}
-
 class DuckDbSink final : public Sink {
  public:
   DuckDbSink(DuckDbSinkConfig config, BranchConfig branch, const SinkContext& context)
@@ -122,13 +117,9 @@ Result<void> DuckDbSink::check_sql(Connection& connection) const {
 
 std::unique_ptr<ChangeWriter> DuckDbSink::make_writer(State& state) const {
   if (config_.mode == DuckDbMode::kMirror) {
-    auto is_ours = [this](const TableSchema& table) {
-      return branch_.tables.empty() ||
-             std::any_of(branch_.tables.begin(), branch_.tables.end(),
-                         [&](const std::string& regex) { return matches(regex, table); });
-    };
+    auto is_ours = [this](const TableSchema& table) { return takes_table(branch_, table); };
     return std::make_unique<duckdb::MirrorWriter>(state.connection, state.bookkeeping,
-                                                  target_rule(config_), is_ours);
+                                                  duckdb::target_rule(config_), is_ours);
   }
   auto statement_of = [this](const TableSchema& table) -> std::optional<std::string> {
     for (const auto& [tables, sql] : branch_.sql) {
@@ -137,7 +128,7 @@ std::unique_ptr<ChangeWriter> DuckDbSink::make_writer(State& state) const {
     return std::nullopt;
   };
   return std::make_unique<duckdb::HistoryWriter>(state.connection, state.bookkeeping,
-                                                 target_rule(config_), statement_of);
+                                                 duckdb::target_rule(config_), statement_of);
 }
 
 Result<void> DuckDbSink::write(BatchView view) {
@@ -321,6 +312,17 @@ bool DuckDbSink::is_storable(std::span<const Change> changes, bool in_snapshot) 
 
 duckdb::TargetRule duckdb::mirror_rule(const DuckDbSinkConfig& config) {
   return {config.schema, config.table.empty() ? "${table}" : config.table, false};
+}
+
+duckdb::TargetRule duckdb::target_rule(const DuckDbSinkConfig& config) {
+  if (config.mode == DuckDbMode::kMirror) return mirror_rule(config);
+  return {config.schema, config.table.empty() ? "${table}_history" : config.table, true};
+}
+
+bool takes_table(const BranchConfig& branch, const TableSchema& table) {
+  return branch.tables.empty() ||
+         std::any_of(branch.tables.begin(), branch.tables.end(),
+                     [&](const std::string& regex) { return matches(regex, table); });
 }
 
 std::unique_ptr<Sink> make_duckdb_sink(const DuckDbSinkConfig& config, const BranchConfig& branch,

@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "config/field.h"
@@ -85,16 +86,27 @@ std::unique_ptr<Sink> make_duckdb_sink(const DuckDbSinkConfig& config, const Bra
                                        const SinkContext& context);
 
 // What can be said before any change comes: the library, the file (version, lock, rights), the sql.
-// Opens the file for a moment and makes it when it is not there.
-Problems check_duckdb_sink(const DuckDbSinkConfig& config, const BranchConfig& branch);
+// Opens the file for a moment and makes it when it is not there. `captured`: the source's tables,
+// whose names must not be one in DuckDB.
+Problems check_duckdb_sink(const DuckDbSinkConfig& config, const BranchConfig& branch,
+                           std::span<const TableSchema> captured);
+
+// What the file holds of the branch's progress; changes nothing.
+Result<std::optional<Progress>> stored_duckdb_progress(const DuckDbSinkConfig& config,
+                                                       const SinkContext& context);
+
+// Whether the branch's `tables` name it: regexes on schema.table as in table.include.list, of the
+// whole name, without regard to case; none = all.
+bool takes_table(const BranchConfig& branch, const TableSchema& table);
 
 // A mode and a branch's sql that do not go together.
 std::optional<Error> mode_error(const DuckDbSinkConfig& config, const BranchConfig& branch);
 
 namespace duckdb {
 
-// Where a mirror keeps its tables.
+// Where a mirror keeps its tables, and where any mode does.
 TargetRule mirror_rule(const DuckDbSinkConfig& config);
+TargetRule target_rule(const DuckDbSinkConfig& config);
 
 }  // namespace duckdb
 

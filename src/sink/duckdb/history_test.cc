@@ -173,7 +173,7 @@ TEST_F(HistoryTest, AWrongStatementFailsAtOpen) {
   auto done = sink_->open();
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().kind, ErrorKind::kConfig);
-  EXPECT_EQ(check_duckdb_sink(config_, branch_).size(), 1u);
+  EXPECT_EQ(check_duckdb_sink(config_, branch_, {}).size(), 1u);
 }
 
 TEST_F(HistoryTest, AFileThatIsNoDatabaseIsNamedWithItsCure) {
@@ -183,11 +183,11 @@ TEST_F(HistoryTest, AFileThatIsNoDatabaseIsNamedWithItsCure) {
     fputs("no database, but long enough for a header of one, which needs some thousand bytes",
           f.get());
   }
-  auto problems = check_duckdb_sink(config_, branch_);
+  auto problems = check_duckdb_sink(config_, branch_, {});
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_THAT(problems[0].message, HasSubstr("is no DuckDB database"));
   config_.file = folder_ + "/missing/w.duckdb";
-  problems = check_duckdb_sink(config_, branch_);
+  problems = check_duckdb_sink(config_, branch_, {});
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_THAT(problems[0].message, HasSubstr("does not exist"));
 }

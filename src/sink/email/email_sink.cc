@@ -29,6 +29,11 @@ struct Mail {
   std::string recipient;
 };
 
+MailLedger::Options ledger_options(const SinkContext& context) {
+  return {.path = fmt::format("{}/{}.ledger", context.state_folder, context.branch),
+          .boot_id = current_boot_id()};
+}
+
 void wait_until(SteadyTime time) {
   const auto left = std::chrono::ceil<Millis>(time - steady_now()).count();
   if (left > 0) ::poll(nullptr, 0, static_cast<int>(left));
@@ -99,9 +104,7 @@ Result<std::optional<Progress>> EmailSink::open() {
   auto builder = MessageBuilder::make(config_, context_.pipeline + "/" + context_.branch);
   if (!builder) return Failure(builder.error());
   builder_ = std::move(*builder);
-  auto ledger =
-      MailLedger::open({.path = fmt::format("{}/{}.ledger", context_.state_folder, context_.branch),
-                        .boot_id = current_boot_id()});
+  auto ledger = MailLedger::open(ledger_options(context_));
   if (!ledger) return Failure(ledger.error());
   ledger_ = std::move(*ledger);
   if (unnoted_) {
@@ -398,6 +401,12 @@ Result<void> EmailSink::sync() {
 }
 
 }  // namespace
+
+Result<std::optional<Progress>> stored_email_progress(const SinkContext& context) {
+  const auto ledger = MailLedger::read(ledger_options(context));
+  if (!ledger) return Failure(ledger.error());
+  return ledger->progress();
+}
 
 std::unique_ptr<Sink> make_email_sink(const EmailSinkConfig& config, const SinkContext& context) {
   return std::make_unique<EmailSink>(config, context);

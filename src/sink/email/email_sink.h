@@ -24,6 +24,9 @@ namespace millrace {
 
 std::unique_ptr<Sink> make_email_sink(const EmailSinkConfig& config, const SinkContext& context);
 
+// What the ledger says of the branch's progress; changes nothing.
+Result<std::optional<Progress>> stored_email_progress(const SinkContext& context);
+
 // Whether the settings fit together and the server takes a session with them: connection, TLS,
 // login, sender. Blocks up to mail.timeout.ms; no message is sent.
 Problems check_email_sink(const EmailSinkConfig& config);

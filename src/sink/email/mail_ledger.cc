@@ -63,12 +63,19 @@ Result<void> check_header(std::string_view first_line, const std::string& path) 
 }  // namespace
 
 Result<MailLedger> MailLedger::open(Options options) {
+  // The lock of whoever writes it must be ours before it is read.
+  auto held = AppendFile::open(options.path);
+  if (!held) return Failure(held.error());
+  auto ledger = read(std::move(options));
+  if (!ledger) return ledger;
+  if (auto written = ledger->rewrite(); !written) return Failure(written.error());
+  return ledger;
+}
+
+Result<MailLedger> MailLedger::read(Options options) {
   MailLedger ledger;
   ledger.options_ = std::move(options);
   const std::string& path = ledger.options_.path;
-  // The lock of whoever writes it must be ours before it is read.
-  auto held = AppendFile::open(path);
-  if (!held) return Failure(held.error());
   auto text = read_whole_file(path);
   if (!text) return Failure(text.error());
   std::string_view rest = *text ? std::string_view(**text) : std::string_view();
@@ -85,7 +92,6 @@ Result<MailLedger> MailLedger::open(Options options) {
     log::warn("unreadable lines in the mail ledger are left out",
               {{"path", path}, {"lines", ledger.unreadable_}});
   }
-  if (auto written = ledger.rewrite(); !written) return Failure(written.error());
   return ledger;
 }
 

@@ -60,6 +60,8 @@ class MailLedger {
 
   // Reads what is there and writes it anew (which syncs it). kVersion: a newer millrace's.
   static Result<MailLedger> open(Options options);
+  // Reads only, for a look at it: nothing can be written. A file that is not there is empty.
+  static Result<MailLedger> read(Options options);
 
   const Progress& progress() const { return progress_; }
 

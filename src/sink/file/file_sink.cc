@@ -154,6 +154,12 @@ std::unique_ptr<Sink> make_file_sink(const FileSinkConfig& config, const SinkCon
   return std::make_unique<FileSink>(config);
 }
 
+Result<std::optional<Progress>> stored_file_progress(const FileSinkConfig& config) {
+  auto stored = read_file_progress(progress_path(config.path));
+  if (!stored) return Failure(stored.error());
+  return *stored ? std::move((*stored)->streams) : Progress();
+}
+
 Problems check_file_sink(const FileSinkConfig& config) {
   const auto problem = [](const Error& error) {
     return Problems{

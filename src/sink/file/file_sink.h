@@ -51,6 +51,9 @@ inline constexpr FieldSpec kFileSinkFields[] = {
 
 std::unique_ptr<Sink> make_file_sink(const FileSinkConfig& config, const SinkContext& context);
 
+// What FILE.progress says; changes nothing.
+Result<std::optional<Progress>> stored_file_progress(const FileSinkConfig& config);
+
 // Whether the file and its progress can be used as they stand, for `millrace check`. Changes
 // neither.
 Problems check_file_sink(const FileSinkConfig& config);

@@ -40,7 +40,7 @@ void check_leaves(const Inspection& inspection, std::span<const TableSchema> cap
                             "changes of these partitions of captured tables come under their own "
                             "names, which are not captured: " +
                                 list_names(names),
-                            root_cure(inspection, publication) + " or add them to the list");
+                            root_cure(inspection, publication) + " or list them in its place");
 }
 
 void check_roots(const Inspection& inspection, std::span<const TableSchema> captured,
@@ -63,6 +63,35 @@ void check_roots(const Inspection& inspection, std::span<const TableSchema> capt
       "add the partitioned table to the list, or: ALTER PUBLICATION " +
           inspection.connection.quote_identifier(inspection.config.publication_name) +
           " SET (publish_via_partition_root = false);");
+}
+
+// A table and its partitions, both captured: the snapshot has their rows twice, their changes come
+// under one of the names, and what is made of the other stands still.
+void check_both(const Inspection& inspection, std::span<const TableSchema> captured,
+                bool via_root) {
+  auto leaves = read_leaves(inspection, captured);
+  if (!leaves) return inspection.findings.failed(kInclude, leaves.error());
+  std::vector<std::string> roots;
+  std::vector<std::string> partitions;
+  for (const Leaf& leaf : *leaves) {
+    if (!is_captured(captured, leaf.table.oid)) continue;
+    const auto root = std::ranges::find(captured, leaf.root, &TableSchema::oid);
+    if (std::ranges::find(roots, root->full_name()) == roots.end())
+      roots.push_back(root->full_name());
+    const std::string name = leaf.table.full_name();
+    if (std::ranges::find(partitions, name) == partitions.end()) partitions.push_back(name);
+  }
+  if (roots.empty()) return;
+  const auto& silent = via_root ? partitions : roots;
+  inspection.findings.warning(
+      kInclude,
+      "partitioned tables are captured together with their partitions: changes come under the "
+      "names of the " +
+          std::string(via_root ? "partitioned tables" : "partitions") +
+          " alone, and what is made of these stays as the snapshot left it: " + list_names(silent),
+      via_root ? "leave the partitions out of the list"
+               : "leave the partitioned tables out of the list; or leave the partitions out and "
+                 "set publish.via.partition.root=true");
 }
 
 }  // namespace
@@ -104,6 +133,7 @@ void check_partitions(const Inspection& inspection, std::span<const TableSchema>
                       const std::optional<PublicationState>& publication) {
   const bool via_root =
       publication ? publication->via_root : inspection.config.publish_via_partition_root;
+  check_both(inspection, captured, via_root);
   if (!via_root) return check_leaves(inspection, captured, publication);
   if (publication) check_roots(inspection, captured, tables, *publication);
 }

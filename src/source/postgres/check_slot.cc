@@ -1,6 +1,9 @@
 // Preflight: the slot, as far as it is there already.
+#include <algorithm>
+
 #include "source/postgres/findings.h"
 #include "source/postgres/slot.h"
+#include "source/postgres/start_plan.h"
 
 namespace millrace {
 
@@ -23,9 +26,36 @@ std::string drop(const SlotState& slot) {
   return "SELECT pg_drop_replication_slot('" + slot.name + "');";
 }
 
-void check_state(const Inspection& inspection, const SlotState& slot) {
+// What the start would stop with: slot and progress do not fit (I10). Nothing where that cannot be
+// found out: check_server says why there is no replication connection.
+std::optional<Error> find_gap(const Inspection& inspection, const std::optional<SlotState>& slot,
+                              std::span<const BranchProgress> branches) {
+  const bool any = std::ranges::any_of(
+      branches, [](const BranchProgress& branch) { return branch.progress.has_value(); });
+  if (!any) return std::nullopt;
+  auto options = connect_options(inspection.config);
+  options.replication = true;
+  auto replication = postgres::Connection::open(options);
+  if (!replication) return std::nullopt;
+  const auto server = identify_system(*replication);
+  if (!server) return std::nullopt;
+  const auto history = timeline_history(*replication, server->timeline);
+  if (!history) return std::nullopt;
+  StartFacts facts;
+  facts.slot = slot;
+  if (facts.slot) facts.slot->active = false;  // that is another finding
+  facts.server = *server;
+  facts.timeline_history = *history;
+  facts.branches = branches;
+  const auto plan = plan_start(inspection.config, facts);
+  if (plan || plan.error().kind != ErrorKind::kGap) return std::nullopt;
+  return plan.error();
+}
+
+void check_state(const Inspection& inspection, const SlotState& slot,
+                 const std::optional<Error>& gap) {
   Findings& findings = inspection.findings;
-  if (slot.lost()) {
+  if (slot.lost() && !gap) {
     findings.error(kSlot, "the slot '" + slot.name + "' is lost: " + slot.lost_reason(),
                    drop(slot) + " and take a new snapshot (snapshot.mode=when_needed does both)");
   } else if (slot.wal_status == "unreserved") {
@@ -47,9 +77,11 @@ void check_state(const Inspection& inspection, const SlotState& slot) {
 
 }  // namespace
 
-void check_slot(const Inspection& inspection) {
+void check_slot(const Inspection& inspection, std::span<const BranchProgress> branches) {
   auto slot = read_slot(inspection.connection, inspection.config.slot_name);
   if (!slot) return inspection.findings.failed(kSlot, slot.error());
+  const auto gap = find_gap(inspection, *slot, branches);
+  if (gap) inspection.findings.error(kSlot, gap->message, gap->cure);
   if (!*slot) return check_old_transactions(inspection);
   const SlotState& state = **slot;
   if (state.plugin != kOutputPlugin) {
@@ -67,7 +99,7 @@ void check_slot(const Inspection& inspection) {
         "use another slot.name: a slot reads one database");
     return;
   }
-  check_state(inspection, state);
+  check_state(inspection, state, gap);
 }
 
 }  // namespace millrace

@@ -14,6 +14,7 @@
 #include "source/postgres/postgres_config.h"
 #include "source/postgres/publication.h"
 #include "source/postgres/table_filter.h"
+#include "source/source.h"
 #include "wire/postgres/connection.h"
 
 namespace millrace {
@@ -66,8 +67,8 @@ void explain_connect_error(const PostgresConfig& config, const Error& error, Fin
 // check_server.cc: version, wal_level, rights, limits. Sets is_standby and is_superuser.
 void check_server(Inspection& inspection);
 
-// check_slot.cc
-void check_slot(const Inspection& inspection);
+// check_slot.cc: its state, and whether it fits what the branches have.
+void check_slot(const Inspection& inspection, std::span<const BranchProgress> branches);
 
 // check_tables.cc: what the lists name, SELECT, row security, unlogged tables, unknown types.
 void check_tables(const Inspection& inspection, const TableFilter& filter,

@@ -119,28 +119,39 @@ void explain_connect_error(const PostgresConfig& config, const Error& error, Fin
   findings.error("database.hostname", error.message, error.cure);
 }
 
-Problems preflight(const PostgresConfig& config, std::string_view key_prefix) {
-  Findings findings(key_prefix);
+namespace {
+
+std::vector<TableSchema> look(const PostgresConfig& config,
+                              std::span<const BranchProgress> branches, Findings& findings) {
   auto filter = TableFilter::make(config);
   if (!filter) findings.failed("table.include.list", filter.error());
   auto connection = postgres::Connection::open(connect_options(config));
   if (!connection) {
     explain_connect_error(config, connection.error(), findings);
-    return findings.take();
+    return {};
   }
   Inspection inspection{.config = config, .connection = *connection, .findings = findings};
   check_server(inspection);
-  check_slot(inspection);
-  if (!filter) return findings.take();
+  check_slot(inspection, branches);
+  if (!filter) return {};
   auto captured = captured_tables(*connection, *filter, config);
   if (!captured) {
     findings.failed("message.key.columns", captured.error());
-    return findings.take();
+    return {};
   }
   check_tables(inspection, *filter, *captured);
   check_identities(inspection, *captured);
   check_publication(inspection, *captured);
-  return findings.take();
+  return std::move(*captured);
+}
+
+}  // namespace
+
+Preflight preflight(const PostgresConfig& config, std::span<const BranchProgress> branches,
+                    std::string_view key_prefix) {
+  Findings findings(key_prefix);
+  auto captured = look(config, branches, findings);
+  return {findings.take(), std::move(captured)};
 }
 
 }  // namespace millrace

@@ -172,6 +172,13 @@ Result<SystemIdentity> identify_system(postgres::Connection& replication) {
 }
 
 // Lines "timeline<TAB>end<TAB>reason"; '#' starts a comment.
+Result<std::string> timeline_history(postgres::Connection& replication, uint32_t timeline) {
+  if (timeline <= 1) return std::string();
+  auto rows = replication.query("TIMELINE_HISTORY " + std::to_string(timeline));
+  if (!rows) return Failure(rows.error().in("TIMELINE_HISTORY"));
+  return std::string(rows->count() == 1 ? rows->text(0, 1) : "");
+}
+
 std::optional<Lsn> end_of_timeline(std::string_view history, uint32_t timeline) {
   while (!history.empty()) {
     const size_t end = std::min(history.find('\n'), history.size());

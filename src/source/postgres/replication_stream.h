@@ -84,7 +84,10 @@ struct SystemIdentity {
 
 Result<SystemIdentity> identify_system(postgres::Connection& replication);
 
-// Where `timeline` ended, from the history file that TIMELINE_HISTORY gives; nullopt when it is no
+// The history file of the server's timeline; empty on the first one.
+Result<std::string> timeline_history(postgres::Connection& replication, uint32_t timeline);
+
+// Where `timeline` ended, from the history file; nullopt when it is no
 // ancestor.
 std::optional<Lsn> end_of_timeline(std::string_view history, uint32_t timeline);
 

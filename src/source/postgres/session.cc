@@ -81,13 +81,6 @@ Result<std::vector<TableSchema>> prepare_tables(postgres::Connection& query,
   return tables;
 }
 
-Result<std::string> timeline_history(postgres::Connection& replication, uint32_t timeline) {
-  if (timeline <= 1) return std::string();
-  auto rows = replication.query("TIMELINE_HISTORY " + std::to_string(timeline));
-  if (!rows) return Failure(rows.error().in("TIMELINE_HISTORY"));
-  return std::string(rows->count() == 1 ? rows->text(0, 1) : "");
-}
-
 postgres::ConnectOptions replication_options(const PostgresConfig& config,
                                              std::string_view application) {
   auto options = connect_options(config, application);

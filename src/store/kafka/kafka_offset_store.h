@@ -17,6 +17,7 @@ struct KafkaOffsetConfig {
   int64_t replication_factor = 3;
   kafka::Properties producer;  // have secrets
   kafka::Properties consumer;
+  bool makes_topic = true;  // false: a topic that does not exist is read as an empty one
 };
 
 inline constexpr FieldSpec kKafkaOffsetFields[] = {

@@ -28,7 +28,7 @@ Result<void> OffsetTopic::open(SteadyTime deadline) {
   if (auto connected = (*made)->client().connect(deadline); !connected) return connected;
   producer_ = std::move(*made);
   auto partitions = producer_->client().partitions(config_.topic, deadline);
-  if (partitions && !*partitions) {
+  if (partitions && !*partitions && config_.makes_topic) {
     if (auto created = create(deadline); !created) return created;
     while ((partitions = producer_->client().partitions(config_.topic, deadline)) && !*partitions) {
       if (steady_now() >= deadline)
@@ -37,7 +37,7 @@ Result<void> OffsetTopic::open(SteadyTime deadline) {
     }
   }
   if (!partitions) return std::unexpected(partitions.error());
-  partitions_ = **partitions;
+  partitions_ = partitions->value_or(0);
   return {};
 }
 
@@ -64,6 +64,7 @@ Result<void> OffsetTopic::create(SteadyTime deadline) {
 Result<void> OffsetTopic::read() {
   const SteadyTime deadline = steady_now() + kOpenTimeout;
   if (auto opened = open(deadline); !opened) return opened;
+  if (partitions_ == 0) return {};
   std::map<std::string, std::string, std::less<>> values;
   auto done = kafka::read_topic(config_.consumer, config_.topic, deadline,
                                 [&](std::string_view key, std::string_view value) {

@@ -132,6 +132,14 @@ TEST_F(DatabaseTest, AFolderThatMayNotBeWrittenIsAnIoErrorWithItsCure) {
   EXPECT_EQ(code, 0);
 }
 
+TEST_F(DatabaseTest, AValueThatSpeaksOfAFullDiskIsNotOne) {
+  auto connection = Database::open("", {}).value()->connect().value();
+  auto failed = connection.execute("SELECT CAST('secret: No space left on device' AS INTEGER)");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, ErrorKind::kData);
+  EXPECT_THAT(failed.error().text(), testing::Not(HasSubstr("secret")));
+}
+
 TEST_F(DatabaseTest, AValueThatAStatementFailsOnIsNotInItsError) {
   auto connection = Database::open("", {}).value()->connect().value();
   auto failed = connection.execute("SELECT CAST('secret' AS INTEGER)");
