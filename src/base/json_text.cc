@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstdint>
+#include "base/base64.h"
 
 namespace millrace {
 
@@ -44,18 +43,9 @@ std::string json_quoted(std::string_view text) {
 }
 
 void append_base64(std::string& out, std::string_view bytes) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t n = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (size_t k = 0; k < 4; ++k) {
-      out += k <= n ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-    }
-  }
+  const size_t at = out.size();
+  out.resize(at + base64_bytes(bytes.size()));
+  put_base64(out.data() + at, bytes);
 }
 
 }  // namespace millrace

@@ -1,19 +1,13 @@
-// The commands of the program; what each prints and returns is in docs/operate.md.
+// The commands of the program: each returns its exit code (exit_code.h); what it prints is in
+// docs/operate.md.
 #pragma once
 
 #include <string>
 
+#include "command/exit_code.h"
 #include "config/pipeline_config.h"
 
 namespace millrace {
-
-// Exit codes.
-inline constexpr int kExitOk = 0;
-inline constexpr int kExitFound = 1;  // the configuration is wrong; check or verify found something
-inline constexpr int kExitUsage = 2;  // the command line is wrong
-inline constexpr int kExitNotDrained =
-    3;  // stopped before everything read was delivered; nothing is lost
-inline constexpr int kExitFailed = 4;  // failed while running
 
 // Until SIGTERM or SIGINT, or the source is finished.
 int run_command(const RunOptions& options);

@@ -1,3 +1,5 @@
+#include "command/command_line.h"
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -31,13 +33,9 @@ std::string check_pair(const std::string& text) {
   return equals == std::string::npos || equals == 0 ? "'" + text + "' is not KEY=VALUE" : "";
 }
 
-struct Arguments {
-  RunOptions run;
+// Of CLI11's options, which keep references to it.
+struct Arguments : CommandLine {
   std::vector<std::string> set;
-  std::string branch;
-  std::string sql;
-  std::string format = "table";
-  bool as_json = false;
 };
 
 void add_file(CLI::App& command, Arguments& arguments) {
@@ -102,7 +100,7 @@ CLI::App* add_query(CLI::App& app, Arguments& arguments) {
 
 // A first word that is no command, which CLI11 would only call a missing one; "" when there is
 // nothing to say.
-std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+std::string unknown_command(const CLI::App& app, int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({}))
@@ -122,30 +120,46 @@ void take_settings(Arguments& arguments) {
 
 }  // namespace
 
-int command_line(int argc, char** argv) {
+std::expected<CommandLine, int> parse_command_line(int argc, const char* const* argv) {
   CLI::App app(kAbout, "millrace");
   app.set_version_flag("--version", std::string("millrace ") + kVersion);
   app.footer(kExitCodes);
   app.require_subcommand(1);
   Arguments arguments;
-  const auto* run = add_run(app, arguments);
+  add_run(app, arguments);
   const auto* check = add_check(app, arguments);
   const auto* verify = add_verify(app, arguments);
-  add_query(app, arguments);
+  const auto* query = add_query(app, arguments);
   if (const std::string unknown = unknown_command(app, argc, argv); !unknown.empty()) {
     std::fputs(unknown.c_str(), stderr);
-    return kExitUsage;
+    return std::unexpected(kExitUsage);
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    return std::unexpected(app.exit(error) == 0 ? kExitOk : kExitUsage);
   }
   take_settings(arguments);
-  if (run->parsed()) return run_command(arguments.run);
-  if (check->parsed()) return check_command(arguments.run, arguments.as_json);
-  if (verify->parsed()) return verify_command(arguments.run, arguments.branch, arguments.as_json);
-  return query_command(arguments.run, arguments.sql, arguments.format);
+  if (check->parsed()) arguments.command = CommandName::kCheck;
+  if (verify->parsed()) arguments.command = CommandName::kVerify;
+  if (query->parsed()) arguments.command = CommandName::kQuery;
+  return CommandLine(std::move(arguments));
+}
+
+int command_line(int argc, char** argv) {
+  const auto line = parse_command_line(argc, argv);
+  if (!line) return line.error();
+  switch (line->command) {
+    case CommandName::kRun:
+      return run_command(line->run);
+    case CommandName::kCheck:
+      return check_command(line->run, line->as_json);
+    case CommandName::kVerify:
+      return verify_command(line->run, line->branch, line->as_json);
+    case CommandName::kQuery:
+      return query_command(line->run, line->sql, line->format);
+  }
+  return kExitUsage;
 }
 
 }  // namespace millrace

@@ -100,18 +100,6 @@ Result<AppendFile> lock_state(const Assembly& assembly) {
   return AppendFile::open(assembly.options.state_folder + "/" + assembly.config.name + ".lock");
 }
 
-int exit_code_of(const Result<void>& result) {
-  if (result) return kExitOk;
-  switch (result.error().kind) {
-    case ErrorKind::kStopped:
-      return kExitNotDrained;
-    case ErrorKind::kConfig:
-      return kExitFound;  // found out only with the server or the warehouse open
-    default:
-      return kExitFailed;
-  }
-}
-
 Result<void> serve_and_run(const Assembly& assembly, std::stop_token stop) {
   MemoryBudget budget(static_cast<size_t>(assembly.options.memory_max.value));
   auto pipeline = build_pipeline(assembly, budget);

@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "base/arena.h"
-#include "convert/json/base64.h"
+#include "base/base64.h"
 #include "convert/json/json_writer.h"
 #include "convert/json/name_uuid.h"
 

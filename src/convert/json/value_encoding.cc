@@ -1,6 +1,6 @@
 #include "convert/json/value_encoding.h"
 
-#include "convert/json/base64.h"
+#include "base/base64.h"
 #include "convert/json/encode_nested.h"
 #include "convert/json/encode_scalar.h"
 #include "convert/json/encode_temporal.h"

@@ -1,8 +1,8 @@
 // Values of every type through the mirror and back, compared in the canonical form.
 #include <gmock/gmock.h>
 
-#include "sink/duckdb/mirror_rows.h"
 #include "sink/duckdb/sink_fixture.h"
+#include "tests/support/mirror_rows.h"
 #include "wire/duckdb/postgres_text.h"
 
 namespace millrace::duckdb {

@@ -1,15 +1,18 @@
-#include "sink/duckdb/mirror_rows.h"
+// What a mirror holds of a source table, for tests of the mirror: each row in the canonical text of
+// wire/duckdb/postgres_text.h, so that a row of the source, read as text and put through
+// canonical_text(), is equal byte for byte.
+#pragma once
 
 #include <algorithm>
 
+#include "sink/duckdb/duckdb_sink.h"
 #include "sink/duckdb/target_table.h"
 #include "wire/duckdb/postgres_text.h"
+#include "wire/duckdb/query.h"
 
 namespace millrace::duckdb {
 
-namespace {
-
-Result<std::string> select_sql(Connection& connection, const TargetName& name,
+inline Result<std::string> select_sql(Connection& connection, const TargetName& name,
                                const TableSchema& table) {
   TargetTable target(name);
   Bookkeeping bookkeeping(connection, "", "");
@@ -30,9 +33,10 @@ Result<std::string> select_sql(Connection& connection, const TargetName& name,
   return "SELECT " + list + " FROM " + name.sql();
 }
 
-}  // namespace
-
-Result<void> mirror_rows(Database& database, const DuckDbSinkConfig& config,
+// The rows of `table` in no particular order; values as many as it has captured columns, in their
+// order. The row's views die with the call; false ends the reading. Reads what is committed, in one
+// read-only transaction. Error: kNotFound when the table, or a column of it, is not mirrored.
+inline Result<void> mirror_rows(Database& database, const DuckDbSinkConfig& config,
                          const TableSchema& table, const std::function<bool(TextRow)>& row) {
   auto connection = database.connect();
   if (!connection) return Failure(connection.error());
