@@ -107,6 +107,16 @@ Result<std::unique_ptr<OffsetStore>> make_store(const Assembly& assembly,
   return make_file_offset_store({.path = path, .connector = connector, .server = server});
 }
 
+// History and e-mail hold events, each for itself; the others hold rows, or what consumers fold to
+// rows.
+bool keeps_newest(const BranchConfig& branch) {
+  if (branch.sink == "email") return false;
+  const Setting* mode = branch.sink_settings.find("duckdb.mode");
+  return branch.sink != "duckdb" || mode == nullptr || mode->value == "mirror";
+}
+
+}  // namespace
+
 Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig& branch,
                                     MemoryBudget& budget) {
   const PipelineConfig& config = assembly.config;
@@ -119,12 +129,8 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
   auto tables = TableSelector::make(branch.tables);
   if (!tables) return std::unexpected(tables.error());
   out.parts.tables = std::move(*tables);
-  out.parts.dead_letters = std::make_unique<FileDeadLetters>(DeadLetterOptions{
-      .path = assembly.options.state_folder + "/" + config.name + "." + branch.name +
-              ".dead-letters.jsonl",
-      .pipeline = config.name,
-      .branch = branch.name,
-      .max_bytes = static_cast<uint64_t>(assembly.options.dead_letter_max.value)});
+  out.parts.dead_letters =
+      std::make_unique<FileDeadLetters>(dead_letter_options(assembly, branch));
   const SinkContext context{.pipeline = config.name,
                             .branch = branch.name,
                             .state_folder = assembly.options.state_folder,
@@ -138,15 +144,14 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
         &budget);
   } else if (!branch.sql.empty() &&
              branch.sink != "duckdb") {  // a DuckDB sink runs its statement itself
-    DeadLetters* dead_letters = context.dead_letters;
+    FileDeadLetters* dead_letters = out.parts.dead_letters.get();
     auto transform = make_sql_transform(
         {.statements = branch.sql,
          .file = warehouse_file(config, branch.after),
          .needs_identity = true,
          .budget = &budget,
-         .refuse = [dead_letters](const Change& change, const Error& why) -> Result<void> {
-           if (auto added = dead_letters->add(change, why); !added) return added;
-           return dead_letters->flush();
+         .refuse = [dead_letters](const Change& change, const Error& why) {
+           return dead_letters->add_unshaped(change, why);
          }});
     if (!transform) return std::unexpected(transform.error().in("branch " + branch.name));
     out.parts.transforms.push_back(std::move(*transform));
@@ -158,7 +163,18 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
   return out;
 }
 
-}  // namespace
+DeadLetterOptions dead_letter_options(const Assembly& assembly, const BranchConfig& branch) {
+  const PipelineOptions& options = assembly.options;
+  return {.path = options.state_folder + "/" + assembly.config.name + "." + branch.name +
+                  ".dead-letters.jsonl",
+          .pipeline = assembly.config.name,
+          .branch = branch.name,
+          .tolerate = options.errors_tolerance == ErrorsTolerance::kAll,
+          .max_bytes = static_cast<uint64_t>(options.dead_letter_max.value),
+          .max_count = static_cast<uint64_t>(options.dead_letter_count),
+          .max_in_a_row = static_cast<uint64_t>(options.dead_letter_in_a_row),
+          .latest_wins = keeps_newest(branch)};
+}
 
 bool has_errors(const Problems& problems) {
   return std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {

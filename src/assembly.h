@@ -29,6 +29,12 @@ Result<std::unique_ptr<Pipeline>> build_pipeline(const Assembly& assembly, Memor
 // pipeline does not run. Changes nothing.
 Result<Progress> stored_progress(const Assembly& assembly, const BranchConfig& branch);
 
+Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig& branch,
+                                    MemoryBudget& budget);
+
+// Where a branch's refused changes lie, and how many may.
+DeadLetterOptions dead_letter_options(const Assembly& assembly, const BranchConfig& branch);
+
 // The socket that the running process of this pipeline listens on, in its state folder.
 std::string control_socket(const Assembly& assembly);
 

@@ -28,4 +28,21 @@ char* put_base64(char* to, std::string_view bytes, bool url_safe) {
   return to;
 }
 
+bool append_decoded_base64(std::string& out, std::string_view text) {
+  if (text.size() % 4 != 0) return false;
+  for (size_t i = 0; i < text.size(); i += 4) {
+    const bool is_last = i + 4 == text.size();
+    const size_t digits = !is_last || text[i + 3] != '=' ? 4 : text[i + 2] != '=' ? 3 : 2;
+    uint32_t group = 0;
+    for (size_t k = 0; k < 4; ++k) {
+      const size_t digit = k < digits ? kStandard.find(text[i + k]) : 0;
+      if (digit == std::string_view::npos) return false;
+      group = group << 6 | static_cast<uint32_t>(digit);
+    }
+    for (size_t k = 0; k + 1 < digits; ++k)
+      out += static_cast<char>(group >> (16 - 8 * k) & 255);
+  }
+  return true;
+}
+
 }  // namespace millrace

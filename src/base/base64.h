@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace millrace {
@@ -12,5 +13,8 @@ constexpr size_t base64_bytes(size_t bytes) {
 
 // Writes base64_bytes(bytes.size()) characters at `to`, returns their end.
 char* put_base64(char* to, std::string_view bytes, bool url_safe = false);
+
+// Standard digits; false, and some bytes appended, when it is no such text.
+bool append_decoded_base64(std::string& out, std::string_view text);
 
 }  // namespace millrace

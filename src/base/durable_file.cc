@@ -102,9 +102,9 @@ AppendFile& AppendFile::operator=(AppendFile&& other) noexcept {
   return *this;
 }
 
-Result<AppendFile> AppendFile::open(std::string path) {
+Result<AppendFile> AppendFile::open(std::string path, unsigned mode) {
   AppendFile file;
-  file.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, kMode);
+  file.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, mode);
   if (file.fd_ < 0) return Failure(io_error("open", path, errno));
   file.path_ = std::move(path);
   if (::flock(file.fd_, LOCK_EX | LOCK_NB) != 0) {

@@ -17,8 +17,8 @@ namespace millrace {
 // machine.
 class AppendFile {
  public:
-  // Created (mode 0640, its folder entry made durable) when it does not exist.
-  static Result<AppendFile> open(std::string path);
+  // Created (with `mode`, its folder entry made durable) when it does not exist.
+  static Result<AppendFile> open(std::string path, unsigned mode = 0640);
 
   AppendFile() = default;
 

@@ -1,3 +1,4 @@
+#include "base/base64.h"
 #include "base/json_text.h"
 
 #include <gtest/gtest.h>
@@ -30,6 +31,17 @@ TEST(JsonText, Base64HasThePaddingOfRfc4648) {
   EXPECT_EQ(base64("foo"), "Zm9v");
   EXPECT_EQ(base64("foob"), "Zm9vYg==");
   EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
+}
+
+TEST(JsonText, Base64IsReadBack) {
+  for (const std::string bytes : {"", "f", "fo", "foo", "foob", "\xff\xfe\xfd"}) {
+    std::string back;
+    EXPECT_TRUE(append_decoded_base64(back, base64(bytes)));
+    EXPECT_EQ(back, bytes);
+  }
+  std::string ignored;
+  EXPECT_FALSE(append_decoded_base64(ignored, "Zg="));
+  EXPECT_FALSE(append_decoded_base64(ignored, "Z?=="));
 }
 
 }  // namespace

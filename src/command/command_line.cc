@@ -6,6 +6,7 @@
 #include <span>
 
 #include "command/command.h"
+#include "command/dead_letters.h"
 #include "config/nearest.h"
 #include "registry.h"
 
@@ -98,6 +99,47 @@ CLI::App* add_query(CLI::App& app, Arguments& arguments) {
   return query;
 }
 
+constexpr const char* kDeadLettersHelp =
+    "A change that a sink refuses for what it is (a value that it cannot hold, an address that is\n"
+    "none) waits in the branch's dead letters while the branch goes on.\n\n"
+    "Actions:\n"
+    "  list      what waits, and why (also without an action)\n"
+    "  show      everything about these, with the row's values\n"
+    "  replay    hand them to the sink once more, after the cause is mended; what is refused again "
+    "stays\n"
+    "  drop      give them up\n\n"
+    "A LETTER is BRANCH/NUMBER as in the list; NUMBER alone where only one branch can be meant.\n"
+    "A letter whose row has changed since is superseded: a sink that keeps rows would be set back "
+    "by it,\n"
+    "so replay leaves it alone unless --force is given.\n\n"
+    "Examples:\n"
+    "  millrace dead-letters pipeline.toml\n"
+    "  millrace dead-letters pipeline.toml show mail/7\n"
+    "  millrace dead-letters pipeline.toml replay mail/7 mail/8\n"
+    "  millrace dead-letters pipeline.toml replay --all --branch mail\n"
+    "  millrace dead-letters pipeline.toml list --json | jq .change.after\n\n"
+    "Exit codes: 0 done, 1 some letters stay (refused again, superseded, not there), 2 wrong "
+    "usage,\n            4 failed. list and show work at any time; replay and drop go through the "
+    "running\n            process, or work by themselves where none runs.";
+
+CLI::App* add_dead_letters(CLI::App& app, Arguments& arguments) {
+  auto* command = app.add_subcommand(
+      "dead-letters", "List, replay or drop what sinks have refused; exit 1 when some stay");
+  DeadLettersArguments& out = arguments.dead_letters;
+  add_file(*command, arguments);
+  command->add_option("ACTION", out.action, "list, show, replay or drop")
+      ->check(CLI::IsMember({"list", "show", "replay", "drop"}))
+      ->capture_default_str();
+  command->add_option("LETTER", out.names, "BRANCH/NUMBER, as in the list");
+  command->add_option("--to", arguments.run.to, "As the pipeline is run")->type_name("SINK");
+  command->add_option("--branch", out.branch, "Only this branch")->type_name("NAME");
+  command->add_flag("--all", out.all, "All letters (of the branch), for replay and drop");
+  command->add_flag("--force", out.force, "Replay superseded letters too");
+  command->add_flag("--json", out.as_json, "A line of JSON a letter, for list and show");
+  command->footer(kDeadLettersHelp);
+  return command;
+}
+
 // A first word that is no command, which CLI11 would only call a missing one; "" when there is
 // nothing to say.
 std::string unknown_command(const CLI::App& app, int argc, const char* const* argv) {
@@ -129,6 +171,7 @@ std::expected<CommandLine, int> parse_command_line(int argc, const char* const* 
   add_run(app, arguments);
   const auto* check = add_check(app, arguments);
   const auto* verify = add_verify(app, arguments);
+  const auto* dead_letters = add_dead_letters(app, arguments);
   const auto* query = add_query(app, arguments);
   if (const std::string unknown = unknown_command(app, argc, argv); !unknown.empty()) {
     std::fputs(unknown.c_str(), stderr);
@@ -143,6 +186,7 @@ std::expected<CommandLine, int> parse_command_line(int argc, const char* const* 
   if (check->parsed()) arguments.command = CommandName::kCheck;
   if (verify->parsed()) arguments.command = CommandName::kVerify;
   if (query->parsed()) arguments.command = CommandName::kQuery;
+  if (dead_letters->parsed()) arguments.command = CommandName::kDeadLetters;
   return CommandLine(std::move(arguments));
 }
 
@@ -156,6 +200,8 @@ int command_line(int argc, char** argv) {
       return check_command(line->run, line->as_json);
     case CommandName::kVerify:
       return verify_command(line->run, line->branch, line->as_json);
+    case CommandName::kDeadLetters:
+      return dead_letters_command(line->run, line->dead_letters);
     case CommandName::kQuery:
       return query_command(line->run, line->sql, line->format);
   }

@@ -4,11 +4,12 @@
 #include <expected>
 #include <string>
 
+#include "command/dead_letters.h"
 #include "config/pipeline_config.h"
 
 namespace millrace {
 
-enum class CommandName : uint8_t { kRun, kCheck, kVerify, kQuery };
+enum class CommandName : uint8_t { kRun, kCheck, kVerify, kDeadLetters, kQuery };
 
 struct CommandLine {
   CommandName command = CommandName::kRun;
@@ -17,6 +18,7 @@ struct CommandLine {
   std::string sql;
   std::string format = "table";
   bool as_json = false;
+  DeadLettersArguments dead_letters;
 };
 
 // Else the exit code, when all is said already: help or version (on stdout), or what is wrong

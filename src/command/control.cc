@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/json_text.h"
+#include "command/dead_letters.h"
 #include "command/warehouse_answers.h"
 #include "pipeline/status_text.h"
 
@@ -47,12 +48,14 @@ http::Handler public_handler(const Pipeline& pipeline) {
   return [&pipeline](const http::Request& request) { return answer_public(pipeline, request); };
 }
 
-http::Handler control_handler(const Pipeline& pipeline, const Assembly& assembly) {
+http::Handler control_handler(Pipeline& pipeline, const Assembly& assembly) {
   return [&pipeline, &assembly](const http::Request& request) {
     if (request.method == "POST" && request.path == "/query")
       return answer_query(assembly, request);
     if (request.method == "POST" && request.path == "/verify")
       return answer_verify(pipeline, assembly, request);
+    if (request.method == "POST" && request.path.starts_with("/dead-letters/"))
+      return answer_dead_letters(pipeline, request);
     return answer_public(pipeline, request);
   };
 }

@@ -1,6 +1,6 @@
 // What the running process answers: /status, /health and /metrics for everyone on http.listen; on
 // its own socket also what verify and query ask of the warehouse file that only this process can
-// open.
+// open, and what dead-letters asks of the branches.
 #pragma once
 
 #include <string>
@@ -12,6 +12,6 @@ namespace millrace {
 
 // `pipeline` and `assembly` outlive the handler.
 http::Handler public_handler(const Pipeline& pipeline);
-http::Handler control_handler(const Pipeline& pipeline, const Assembly& assembly);
+http::Handler control_handler(Pipeline& pipeline, const Assembly& assembly);
 
 }  // namespace millrace

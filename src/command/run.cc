@@ -4,15 +4,14 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
 #include <thread>
 
 #include "assembly.h"
-#include "base/durable_file.h"
 #include "base/log.h"
 #include "command/command.h"
 #include "command/control.h"
 #include "command/findings.h"
+#include "command/state_lock.h"
 #include "pipeline/status_text.h"
 
 namespace millrace {
@@ -84,20 +83,6 @@ void report(const Pipeline& pipeline, std::stop_token stop) {
                            {"memory_used", status.memory_used}});
     events_before = status.events;
   }
-}
-
-// The folder, and a lock in it that the process keeps until its end: two processes with one state
-// would undo each other's progress.
-Result<AppendFile> lock_state(const Assembly& assembly) {
-  std::error_code error;
-  std::filesystem::create_directories(assembly.options.state_folder, error);
-  if (error) {
-    return fail(
-        ErrorKind::kIo,
-        "cannot make the state folder " + assembly.options.state_folder + ": " + error.message(),
-        "choose another state.folder, or make it writable");
-  }
-  return AppendFile::open(assembly.options.state_folder + "/" + assembly.config.name + ".lock");
 }
 
 Result<void> serve_and_run(const Assembly& assembly, std::stop_token stop) {

@@ -24,6 +24,16 @@ struct EnumNames<log::Format> {
       {"logfmt", log::Format::kLogfmt}, {"json", log::Format::kJson}};
 };
 
+// Connect's names. A change that is kept in the dead letters is not lost, so going on is the default
+// in every form of file.
+enum class ErrorsTolerance : uint8_t { kNone, kAll };
+
+template <>
+struct EnumNames<ErrorsTolerance> {
+  static constexpr std::pair<std::string_view, ErrorsTolerance> values[] = {
+      {"none", ErrorsTolerance::kNone}, {"all", ErrorsTolerance::kAll}};
+};
+
 struct PipelineOptions {
   std::string name;  // PipelineConfig::name has it with its default
   Bytes memory_max{32 << 20};
@@ -32,7 +42,10 @@ struct PipelineOptions {
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kLogfmt;
   int64_t shutdown_timeout_ms = 10000;
-  Bytes dead_letter_max{1 << 30};
+  ErrorsTolerance errors_tolerance = ErrorsTolerance::kAll;
+  Bytes dead_letter_max{256 << 20};
+  int64_t dead_letter_count = 10000;
+  int64_t dead_letter_in_a_row = 500;
   int64_t offset_flush_interval_ms = 1000;
   int64_t retry_initial_ms = 300;
   int64_t retry_max_ms = 10000;
@@ -67,9 +80,21 @@ inline constexpr FieldSpec kPipelineFields[] = {
         "shutdown.timeout.ms",
         {.doc = "After SIGTERM the branches have this long to make durable what they hold.",
          .check = at_least<0>}),
+    field<&PipelineOptions::errors_tolerance>(
+        "errors.tolerance",
+        {.doc = "What becomes of a change that a sink refuses for what it is. all: it goes to the "
+                "dead letters and the branch goes on. none: the branch stops."}),
     field<&PipelineOptions::dead_letter_max>(
         "dead.letter.max.bytes",
         {.doc = "Size of a branch's dead-letter file at which the branch stops. 0: no limit."}),
+    field<&PipelineOptions::dead_letter_count>(
+        "dead.letter.max.count",
+        {.doc = "Dead letters of a branch at which it stops. 0: no limit.", .check = at_least<0>}),
+    field<&PipelineOptions::dead_letter_in_a_row>(
+        "dead.letter.max.in.a.row",
+        {.doc = "So many changes refused one after the other stop the branch: then the target or a "
+                "setting is wrong, not a row. 0: no limit.",
+         .check = at_least<0>}),
     field<&PipelineOptions::offset_flush_interval_ms>(
         "offset.flush.interval.ms", {.doc = "How often progress is stored and confirmed to the "
                                             "slot. Connect's worker has 60000; a "

@@ -57,6 +57,10 @@ std::optional<Offset> offset_from_json(std::string_view json);
 // Streams: "slot" is the slot's own; others are snapshot chunks.
 inline constexpr std::string_view kSlotStream = "slot";
 inline constexpr std::string_view kSnapshotStream = "snapshot";
+// Refused changes that are tried again. Its positions say how many replays there were, and stand
+// above those of all changes.
+inline constexpr std::string_view kReplayStream = "replay";
+inline constexpr Lsn kReplayBase = Lsn{1} << 63;
 
 using Progress = std::map<std::string, Offset, std::less<>>;
 

@@ -7,7 +7,7 @@ namespace millrace {
 
 void advance(Progress& progress, const std::string& stream, const Offset& offset) {
   progress.insert_or_assign(stream, offset);
-  if (stream == kSlotStream) return;
+  if (stream == kSlotStream || stream == kReplayStream) return;
   if (offset.snapshot != SnapshotPhase::kCompleted) {
     progress.erase(std::string(kSlotStream));
     return;
@@ -29,7 +29,7 @@ bool covers(const Progress& progress, const Batch& batch) {
   if (batch.stream == kSlotStream) {
     return slot != progress.end() && slot->second.position >= batch.offset.position;
   }
-  if (slot != progress.end()) return true;
+  if (slot != progress.end() && batch.stream != kReplayStream) return true;
   const auto own = progress.find(batch.stream);
   return own != progress.end() && own->second.position >= batch.offset.position;
 }

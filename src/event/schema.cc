@@ -1,6 +1,8 @@
 #include "event/schema.h"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 
 namespace millrace {
 
@@ -8,7 +10,29 @@ namespace {
 
 constexpr int kVarHeaderBytes = 4;  // VARHDRSZ: typmods of char, varchar and numeric have it added
 
+// In the order of PgType.
+constexpr std::string_view kTypeNames[] = {
+    "unknown",   "bool",      "int2",      "int4",     "int8",       "oid",       "float4",
+    "float8",    "numeric",   "money",     "text",     "varchar",    "bpchar",    "char",
+    "name",      "citext",    "bytea",     "uuid",     "json",       "jsonb",     "xml",
+    "date",      "time",      "timetz",    "timestamp", "timestamptz", "interval", "bit",
+    "varbit",    "inet",      "cidr",      "macaddr",  "macaddr8",   "int4range", "int8range",
+    "numrange",  "tsrange",   "tstzrange", "daterange", "enum",      "ltree",     "tsvector",
+    "isbn",      "hstore",    "point",     "geometry", "geography",  "vector",    "halfvec",
+    "sparsevec", "array"};
+static_assert(std::size(kTypeNames) == static_cast<size_t>(PgType::kArray) + 1);
+
 }  // namespace
+
+std::string_view name(PgType type) {
+  return kTypeNames[static_cast<size_t>(type)];
+}
+
+std::optional<PgType> pg_type_named(std::string_view name) {
+  const auto found = std::find(std::begin(kTypeNames), std::end(kTypeNames), name);
+  if (found == std::end(kTypeNames)) return std::nullopt;
+  return static_cast<PgType>(found - std::begin(kTypeNames));
+}
 
 int ColumnType::length() const {
   if (typmod < 0) return -1;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace {
@@ -66,6 +67,10 @@ enum class PgType : uint8_t {
   kSparsevec,
   kArray,
 };
+
+// "int4", "timestamptz", "array": stable, for files; and back (nullopt when there is none so).
+std::string_view name(PgType type);
+std::optional<PgType> pg_type_named(std::string_view name);
 
 struct ColumnType {
   PgType type = PgType::kUnknown;

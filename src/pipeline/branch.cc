@@ -32,7 +32,13 @@ Branch::Branch(BranchOptions options, BranchParts parts, MemoryBudget& budget)
     : options_(std::move(options)),
       parts_(std::move(parts)),
       budget_(budget),
-      wait_(options_.retry_min, options_.retry_max) {}
+      wait_(options_.retry_min, options_.retry_max) {
+  if (parts_.dead_letters == nullptr) return;
+  parts_.dead_letters->set_in_flight([this](const FileDeadLetters::VisitView& visit) {
+    for (const Held& held : held_)
+      visit(held.view);
+  });
+}
 
 Branch::~Branch() {
   stop();
@@ -69,7 +75,8 @@ std::optional<Progress> Branch::sink_progress() const {
 void Branch::begin_after(const Progress& progress) {
   const std::lock_guard lock(mutex_);
   offered_ = progress;
-  durable_ = progress;
+  offered_.erase(std::string(kReplayStream));
+  durable_ = offered_;
 }
 
 Progress Branch::offered() const {
@@ -79,7 +86,7 @@ Progress Branch::offered() const {
 
 void Branch::offer(const BatchPtr& batch) {
   BatchView view{batch, batch->changes, {}, {}};
-  {
+  if (batch->stream != kReplayStream) {
     const std::lock_guard lock(mutex_);
     drop_delivered(view, offered_);
     const bool repeats = batch->stream == kSlotStream && covers(offered_, *batch);
@@ -100,7 +107,8 @@ BranchStatus Branch::status() const {
                       .batches_held = given_.load() - finished_.load(),
                       .bytes_held = bytes_held_.load(),
                       .durable = durable_,
-                      .commit_us = commit_us_};
+                      .commit_us = commit_us_,
+                      .dead_letters = dead_letters() == nullptr ? 0 : dead_letters()->open()};
 }
 
 std::optional<Error> Branch::failure() const {
@@ -133,7 +141,8 @@ void Branch::transform_loop(std::stop_token stop) {
   while (!stop.stop_requested()) {
     auto view = incoming_.pop(steady_now() + kIdleWait);
     if (!view) continue;
-    if (after_ != nullptr && !after_->wait_durable(*view->batch, stop)) {
+    const bool waits = after_ != nullptr && view->batch->stream != kReplayStream;
+    if (waits && !after_->wait_durable(*view->batch, stop)) {
       if (!stop.stop_requested()) {
         fail_with(Error(ErrorKind::kInternal, "the branch that this one runs after has failed"));
       }
@@ -150,9 +159,11 @@ void Branch::transform_loop(std::stop_token stop) {
 }
 
 Result<void> Branch::prepare(BatchView& view) {
-  parts_.tables.apply(view);
-  for (const auto& transform : parts_.transforms) {
-    if (auto done = transform->apply(view); !done) return done;
+  if (!view.batch->shaped) {
+    parts_.tables.apply(view);
+    for (const auto& transform : parts_.transforms) {
+      if (auto done = transform->apply(view); !done) return done;
+    }
   }
   if (parts_.converter == nullptr) return {};
   return parts_.converter->convert(view);
@@ -179,29 +190,37 @@ void Branch::write_loop(std::stop_token stop) {
       if (!recover(report.error(), stop)) return;
       continue;
     }
-    take_report(*report);
+    if (const auto taken = take_report(*report); !taken) return fail_with(taken.error());
   }
   if (state_ != BranchState::kFailed) set_state(BranchState::kDone, "");
 }
 
+// The sink, and what its progress says about replays.
+Result<void> Branch::open_once() {
+  auto progress = parts_.sink->open();
+  if (!progress) return std::unexpected(progress.error());
+  if (dead_letters() != nullptr) {
+    if (auto done = dead_letters()->sink_opened(*progress); !done) return done;
+  }
+  const std::lock_guard lock(mutex_);
+  sink_progress_ = std::move(*progress);
+  opened_ = true;
+  error_.clear();
+  state_ = BranchState::kRunning;
+  return {};
+}
+
 bool Branch::open_sink(std::stop_token stop) {
   while (!stop.stop_requested()) {
-    auto progress = parts_.sink->open();
-    if (progress) {
-      const std::lock_guard lock(mutex_);
-      sink_progress_ = std::move(*progress);
-      opened_ = true;
-      error_.clear();
-      state_ = BranchState::kRunning;
-      return true;
-    }
-    if (policy(progress.error().kind) != ErrorPolicy::kRetry) {
-      fail_with(progress.error());
+    const auto opened = open_once();
+    if (opened) return true;
+    if (policy(opened.error().kind) != ErrorPolicy::kRetry) {
+      fail_with(opened.error());
       return false;
     }
-    set_state(BranchState::kWaiting, progress.error().text());
+    set_state(BranchState::kWaiting, opened.error().text());
     log::warn("sink not reachable, trying again",
-              {{"branch", options_.name}, {"error", progress.error().text()}});
+              {{"branch", options_.name}, {"error", opened.error().text()}});
     ready_.sleep_until(steady_now() + wait_.next());
   }
   return false;
@@ -209,39 +228,46 @@ bool Branch::open_sink(std::stop_token stop) {
 
 Result<void> Branch::write_one(BatchView view, std::stop_token stop) {
   const size_t bytes = view.batch->bytes();
+  if (dead_letters() != nullptr) {
+    if (auto noted = dead_letters()->passing(view); !noted) return noted;
+  }
   held_.push_back({view, bytes});
   while (!stop.stop_requested()) {
     auto done = parts_.sink->write(view);
     if (done || done.error().kind != ErrorKind::kBusy) return done;
     auto report = parts_.sink->poll(steady_now() + kInFlightPoll);
     if (!report) return std::unexpected(report.error());
-    take_report(*report);
+    if (auto taken = take_report(*report); !taken) return taken;
   }
   return {};
 }
 
-void Branch::take_report(const SinkReport& report) {
+// Its errors are the dead letters'.
+Result<void> Branch::take_report(const SinkReport& report) {
   tell_waiting(report.waits_for);
   bool moved = false;
-  size_t bytes = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    while (!held_.empty() && held_.front().view.seq() <= report.durable_seq) {
-      const Held& done = held_.front();
-      const Batch& batch = *done.view.batch;
-      if (batch.stream != kSlotStream || !covers(durable_, batch)) advance(durable_, batch);
-      events_ += done.view.changes.size();
-      if (!batch.changes.empty()) commit_us_ = batch.changes.back().commit_us;
-      bytes += done.bytes;
-      held_.pop_front();
-      ++finished_;
-      moved = true;
+  Result<void> result;
+  while (!held_.empty() && held_.front().view.seq() <= report.durable_seq) {
+    const Held done = std::move(held_.front());
+    held_.pop_front();
+    const Batch& batch = *done.view.batch;
+    if (dead_letters() != nullptr) {
+      if (auto settled = dead_letters()->durable(done.view); !settled) result = settled;
     }
+    const std::lock_guard lock(mutex_);
+    if (batch.stream != kReplayStream) {
+      if (batch.stream != kSlotStream || !covers(durable_, batch)) advance(durable_, batch);
+      if (!batch.changes.empty()) commit_us_ = batch.changes.back().commit_us;
+    }
+    events_ += done.view.changes.size();
+    bytes_held_ -= done.bytes;
+    ++finished_;
+    moved = true;
   }
-  if (!moved) return;
+  if (!moved) return result;
   wait_.reset();
-  bytes_held_ -= bytes;
   durable_changed_.notify_all();
+  return result;
 }
 
 void Branch::tell_waiting(const std::string& waits_for) {
@@ -269,8 +295,8 @@ bool Branch::recover(Error error, std::stop_token stop) {
     if (stop.stop_requested()) return false;
     auto progress = parts_.sink->open();
     if (progress) {
-      if (*progress) forget_stored(**progress);
-      const auto written = write_held(stop);
+      auto written = *progress ? forget_stored(**progress) : Result<void>();
+      if (written) written = write_held(stop);
       if (written) {
         set_state(BranchState::kRunning, "");
         log::info("sink is back", {{"branch", options_.name}});
@@ -285,17 +311,19 @@ bool Branch::recover(Error error, std::stop_token stop) {
 }
 
 // A sink that keeps progress with its data may have made more durable than it could report.
-void Branch::forget_stored(const Progress& stored) {
+Result<void> Branch::forget_stored(const Progress& stored) {
   uint64_t last = 0;
   for (Held& held : held_) {
-    if (held.view.batch->stream == kSlotStream && covers(stored, *held.view.batch))
-      last = held.view.seq();
+    const Batch& batch = *held.view.batch;
+    const bool repeats_whole = batch.stream != kSlotStream && batch.stream != kReplayStream;
+    if (!repeats_whole && covers(stored, batch)) last = held.view.seq();
   }
-  take_report({last});
+  if (auto taken = take_report({last}); !taken) return taken;
   for (Held& held : held_) {
     // Records are stored by whole batches: a batch is covered or is not.
     if (parts_.converter == nullptr) drop_delivered(held.view, stored);
   }
+  return {};
 }
 
 Result<void> Branch::write_held(std::stop_token stop) {

@@ -19,6 +19,7 @@
 #include "base/memory_budget.h"
 #include "convert/converter.h"
 #include "event/batch.h"
+#include "pipeline/dead_letter.h"
 #include "pipeline/table_selector.h"
 #include "sink/sink.h"
 #include "transform/transform.h"
@@ -45,7 +46,7 @@ struct BranchParts {
   TableSelector tables;
   std::vector<std::unique_ptr<Transform>> transforms;
   std::unique_ptr<Converter> converter;  // null: the sink takes changes
-  std::unique_ptr<DeadLetters> dead_letters;
+  std::unique_ptr<FileDeadLetters> dead_letters;  // null only in tests
   std::unique_ptr<Sink> sink;
 };
 
@@ -59,6 +60,7 @@ struct BranchStatus {
   uint64_t bytes_held = 0;
   Progress durable;       // what is durable
   int64_t commit_us = 0;  // commit time of the newest durable change; 0 = none yet
+  uint64_t dead_letters = 0;  // changes that wait there
 };
 
 class Branch {
@@ -76,7 +78,8 @@ class Branch {
   // This branch handles a batch only when `other` has made it durable. Before start().
   void run_after(const Branch* other) { after_ = other; }
 
-  // Hands a batch over; changes that stand at or below what it was given before are left out.
+  // Hands a batch over; changes that stand at or below what it was given before are left out. A
+  // replay (kReplayStream) is no part of the progress.
   void offer(const BatchPtr& batch);
   // Where what it was given ends, per stream: from where the source must go on for it.
   Progress offered() const;
@@ -87,6 +90,9 @@ class Branch {
   BranchStatus status() const;
   // What it failed with for good; nullopt while it may go on.
   std::optional<Error> failure() const;
+
+  // Null only in tests.
+  FileDeadLetters* dead_letters() const { return parts_.dead_letters.get(); }
 
   size_t bytes_held() const { return bytes_held_.load(); }
 
@@ -111,9 +117,10 @@ class Branch {
   bool open_sink(std::stop_token stop);
   Result<void> write_one(BatchView view, std::stop_token stop);
   Result<void> write_held(std::stop_token stop);
-  void take_report(const SinkReport& report);
+  Result<void> take_report(const SinkReport& report);
+  Result<void> forget_stored(const Progress& stored);
+  Result<void> open_once();
   void tell_waiting(const std::string& waits_for);
-  void forget_stored(const Progress& stored);
   bool recover(Error error, std::stop_token stop);
   void fail_with(const Error& error);
   void set_state(BranchState state, std::string error);

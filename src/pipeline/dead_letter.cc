@@ -1,188 +1,234 @@
 #include "pipeline/dead_letter.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
-#include <ctime>
-#include <fstream>
 
-#include "base/clock.h"
 #include "base/json_text.h"
+#include "base/log.h"
+#include "pipeline/dead_letter_text.h"
 
 namespace millrace {
 
 namespace {
 
-std::string format_time(int64_t unix_ms) {
-  const time_t seconds = unix_ms / 1000;
-  tm utc{};
-  gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                     unix_ms % 1000);
-}
+// A batch may have refused many: memory stays bounded, durability is still flush()'s.
+constexpr size_t kPendingBytes = 1024 * 1024;
 
-void append_wrapped(std::string& out, std::string_view encoding, std::string_view bytes) {
-  out += fmt::format(R"({{"{}":")", encoding);
-  append_base64(out, bytes);
-  out += "\"}";
-}
-
-void append_text(std::string& out, std::string_view text) {
-  if (simdjson::validate_utf8(text.data(), text.size())) {
-    append_json_string(out, text);
-  } else {
-    append_wrapped(out, "base64", text);
-  }
-}
-
-void append_datum(std::string& out, const Datum& datum) {
-  switch (datum.kind) {
-    case DatumKind::kText:
-      return append_text(out, datum.view());
-    case DatumKind::kBinary:
-      return append_wrapped(out, "binary", datum.view());
-    case DatumKind::kUnchanged:
-      out += R"({"unchanged":true})";
-      return;
-    case DatumKind::kNull:
-    case DatumKind::kAbsent:
-      out += "null";
-      return;
-  }
-}
-
-void append_row(std::string& out, const TableSchema* table, const Tuple& row) {
-  if (!row || table == nullptr) {
-    out += "null";
-    return;
-  }
-  out += '{';
-  bool first = true;
-  const size_t count = std::min<size_t>(row.count, table->columns.size());
-  for (size_t i = 0; i < count; ++i) {
-    if (row[i].kind == DatumKind::kAbsent) continue;
-    if (!first) out += ',';
-    first = false;
-    append_json_string(out, table->columns[i].name);
-    out += ':';
-    append_datum(out, row[i]);
-  }
-  out += '}';
-}
-
-void append_member(std::string& out, std::string_view name, std::string_view text) {
-  out += fmt::format(R"(,"{}":)", name);
-  append_text(out, text);
-}
-
-void append_table(std::string& out, const TableSchema& table) {
-  append_member(out, "table", table.full_name());
-  out += R"(,"key":[)";
-  for (size_t i = 0; i < table.key.size(); ++i) {
-    if (i > 0) out += ',';
-    append_json_string(out, table.columns[table.key[i]].name);
-  }
-  out += ']';
-}
-
-// A crash can leave a torn last line; the next letter must not be glued to it.
-Result<AppendFile> open_at_line_start(const std::string& path) {
-  auto file = AppendFile::open(path);
-  if (!file || file->size() == 0) return file;
-  std::ifstream in(path, std::ios::binary);
-  in.seekg(-1, std::ios::end);
-  if (in.get() == '\n') return file;
-  if (auto ended = file->append("\n"); !ended) return Failure(ended.error());
-  return file;
+std::string place(const Change& change) {
+  return (change.table == nullptr ? std::string() : change.table->full_name() + " at ") +
+         format_lsn(change.lsn);
 }
 
 }  // namespace
 
-Result<void> FileDeadLetters::add(const Change& change, const Error& why) {
-  std::string& out = pending_;
-  out += fmt::format(R"({{"ts":"{}")", format_time(unix_now_ms()));
-  append_member(out, "pipeline", options_.pipeline);
-  append_member(out, "branch", options_.branch);
-  append_member(out, "reason", name(why.kind));
-  append_member(out, "message", why.message);
-  if (!why.cure.empty()) append_member(out, "cure", why.cure);
-  append_member(out, "op", std::string(1, static_cast<char>(change.op)));
-  append_member(out, "lsn", format_lsn(change.lsn));
-  append_member(out, "commit_lsn", format_lsn(change.position.commit_lsn));
-  out += fmt::format(R"(,"ordinal":{},"xid":{})", change.position.ordinal, change.xid);
-  if (change.op == Op::kMessage) {
-    append_member(out, "prefix", change.prefix);
-    append_member(out, "content", change.content);
+FileDeadLetters::FileDeadLetters(DeadLetterOptions options)
+    : options_(std::move(options)), file_(options_.path) {}
+
+Result<void> FileDeadLetters::load() {
+  if (loaded_) return {};
+  auto marks = read_letter_marks(options_.path);
+  if (!marks) return Failure(marks.error());
+  uint64_t damaged = 0;
+  auto read = for_each_letter(options_.path, [&](uint64_t id, const std::string& line) {
+    Batch batch(nullptr);
+    bool shaped = true;
+    const auto change = LetterReader(batch).read(line, &shaped);
+    if (!change) {
+      ++damaged;
+      return Result<void>();
+    }
+    index_.add(id, *change, shaped).superseded = marks->superseded.contains(id);
+    line_bytes_[id] = line.size() + 1;
+    if (!marks->settled.contains(id)) return Result<void>();
+    index_.close(id);
+    settled_bytes_ += line.size() + 1;
+    return Result<void>();
+  });
+  if (!read) return read;
+  if (damaged > 0) {
+    log::warn("dead letters are damaged and left out",
+              {{"branch", options_.branch}, {"path", options_.path}, {"letters", damaged}});
   }
-  if (change.table != nullptr) append_table(out, *change.table);
-  out += R"(,"before":)";
-  append_row(out, change.table, change.before);
-  out += R"(,"after":)";
-  append_row(out, change.table, change.after);
-  out += "}\n";
-  ++pending_count_;
-  // A batch may have refused many: memory stays bounded, durability is still flush()'s.
-  constexpr size_t kPendingBytes = 1024 * 1024;
-  return pending_.size() < kPendingBytes ? Result<void>() : flush();
+  next_id_ = marks->next_id;
+  replay_number_ = marks->replay;
+  unfinished_ = std::move(marks->unfinished);
+  open_ = index_.open();
+  loaded_ = true;
+  return {};
+}
+
+Result<void> FileDeadLetters::add(const Change& change, const Error& why) {
+  const std::lock_guard lock(mutex_);
+  return add_one(change, why, true);
+}
+
+Result<void> FileDeadLetters::add_unshaped(const Change& change, const Error& why) {
+  const std::lock_guard lock(mutex_);
+  if (auto added = add_one(change, why, false); !added) return added;
+  return flush_pending();
+}
+
+Result<void> FileDeadLetters::add_one(const Change& change, const Error& why, bool shaped) {
+  if (auto loaded = load(); !loaded) return loaded;
+  if (auto* letter = index_.find(change)) {
+    // Read again after a kill, or replayed and refused again.
+    if (letter->replaying && !letter->again) {
+      letter->again = true;
+      pending_ += mark_line("again", {{letter->id}},
+                            fmt::format(R"("message":{})", json_quoted(why.message)));
+      outcomes_.push_back({letter->id, LetterOutcome::What::kRefused, why.message});
+    }
+    return {};
+  }
+  if (index_.knows(change)) return {};  // dropped since
+  if (!options_.tolerate) {
+    return fail(ErrorKind::kConfig, place(change) + " was refused: " + why.message,
+                "mend the cause; with errors.tolerance = all the change goes to the dead letters "
+                "and the branch goes on");
+  }
+  const std::string line = letter_line({.id = next_id_,
+                                        .pipeline = options_.pipeline,
+                                        .branch = options_.branch,
+                                        .shaped = shaped},
+                                       change, why);
+  if (auto room = check_room(change, why, line.size()); !room) return room;
+  index_.add(next_id_, change, shaped);
+  line_bytes_[next_id_] = line.size();
+  ++next_id_;
+  pending_ += line;
+  ++pending_letters_;
+  pending_what_ = place(change);
+  if (shaped) {
+    refused_.insert(&change);
+    unscanned_ = options_.latest_wins;
+  }
+  return pending_.size() < kPendingBytes ? Result<void>() : flush_pending();
+}
+
+// The letters up to here are durable before the branch ends: they say what is wrong.
+Result<void> FileDeadLetters::check_room(const Change& change, const Error& why,
+                                         size_t line_bytes) {
+  if (auto opened = file_.open(); !opened) return opened;
+  const bool many = options_.max_count > 0 && index_.open() >= options_.max_count;
+  const bool large = options_.max_bytes > 0 &&
+                     file_.size() + pending_.size() + line_bytes > options_.max_bytes;
+  if (!many && !large) return {};
+  if (auto flushed = flush_pending(); !flushed) return flushed;
+  const std::string limit =
+      many ? fmt::format("{} changes wait in \"{}\" (dead.letter.max.count)", index_.open(),
+                         options_.path)
+           : fmt::format("\"{}\" would grow past {} bytes (dead.letter.max.bytes)", options_.path,
+                         options_.max_bytes);
+  return fail(ErrorKind::kConfig,
+              fmt::format("a flood of refused changes: {}; the next is {}: {}", limit,
+                          place(change), why.message),
+              "see why with millrace dead-letters FILE list and mend it; then replay or drop them, "
+              "or raise the limit");
 }
 
 Result<void> FileDeadLetters::flush() {
+  const std::lock_guard lock(mutex_);
+  if (unscanned_ && in_flight_) {
+    in_flight_([this](const BatchView& view) { mark_superseded_by(view); });
+  }
+  unscanned_ = false;
+  return flush_pending();
+}
+
+Result<void> FileDeadLetters::flush_pending() {
   if (pending_.empty()) return {};
-  if (!file_.is_open()) {
-    auto file = open_at_line_start(options_.path);
-    if (!file) return Failure(file.error());
-    file_ = std::move(*file);
+  if (auto written = file_.append(pending_); !written) return written;
+  if (pending_letters_ > 0) {
+    log::warn("changes were refused: they are in the dead letters",
+              {{"branch", options_.branch},
+               {"letters", pending_letters_},
+               {"newest", pending_what_},
+               {"path", options_.path}});
   }
-  if (file_.size() + pending_.size() > options_.max_bytes) {
-    return fail(
-        ErrorKind::kIo,
-        fmt::format("flood of refused records: \"{}\" would grow past dead.letter.max.bytes ({})",
-                    options_.path, options_.max_bytes),
-        "read why they were refused, mend it, then move the file away or raise the limit");
-  }
-  const uint64_t whole = file_.size();
-  auto written = file_.append(pending_);
-  if (written) written = file_.sync();
-  if (!written) {
-    // Without this a torn line would stand before the next letter. Its own failure says nothing
-    // new.
-    static_cast<void>(file_.truncate(whole));
-    file_.close();
-    return written;
-  }
-  count_ += pending_count_;
   pending_.clear();
-  pending_count_ = 0;
+  pending_letters_ = 0;
+  open_ = index_.open();
   return {};
 }
 
-Result<void> read_dead_letters(const std::string& path,
-                               const std::function<void(const DeadLetter&)>& take) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return {};
-  simdjson::dom::parser parser;
-  DeadLetter letter;
-  while (std::getline(in, letter.json)) {
-    simdjson::dom::element root;
-    if (parser.parse(letter.json).get(root) != simdjson::SUCCESS || !root.is_object()) continue;
-    const auto text = [&](const char* name) {
-      std::string_view value;
-      const bool is_string = root[name].get_string().get(value) == simdjson::SUCCESS;
-      return is_string ? std::string(value) : std::string();
-    };
-    letter.ts = text("ts");
-    letter.branch = text("branch");
-    letter.reason = text("reason");
-    letter.message = text("message");
-    letter.table = text("table");
-    letter.op = text("op");
-    letter.lsn = text("lsn");
-    take(letter);
+void FileDeadLetters::mark_superseded(const LetterIds& ids, Lsn by) {
+  if (ids.empty()) return;
+  for (const uint64_t id : ids)
+    index_.find(id)->superseded = true;
+  pending_ += mark_line("superseded", ids, fmt::format(R"("by":"{}")", format_lsn(by)));
+}
+
+void FileDeadLetters::mark_superseded_by(const BatchView& view) {
+  if (view.batch->stream == kReplayStream) return;
+  for (const Change& change : view.changes)
+    mark_superseded(index_.before(change), change.lsn);
+}
+
+// A replay's changes whose rows have changed since it was asked for.
+void FileDeadLetters::take_out_superseded(BatchView& view) {
+  for (const uint64_t id : replaying_)
+    index_.find(id)->again = false;  // what an attempt said that the sink has undone
+  std::erase_if(outcomes_, [](const LetterOutcome& outcome) {
+    return outcome.what == LetterOutcome::What::kRefused;
+  });
+  const auto is_out = [this](const Change& change) {
+    auto* letter = index_.find(change);
+    if (letter == nullptr || !letter->superseded || replay_forced_) return false;
+    if (std::erase(replaying_, letter->id) > 0) {
+      letter->replaying = false;
+      outcomes_.push_back({letter->id, LetterOutcome::What::kSuperseded, {}});
+    }
+    return true;
+  };
+  if (std::ranges::none_of(view.changes, is_out)) return;
+  if (!view.records.empty()) {  // they refer to the changes by number, so those stay
+    auto kept = std::make_shared<std::vector<Record>>();
+    std::ranges::copy_if(view.records, std::back_inserter(*kept), [&](const Record& record) {
+      return !is_out(view.changes[record.change]);
+    });
+    view.records = *kept;
+    view.keep.push_back(std::move(kept));
+    return;
   }
-  if (in.bad()) return Failure(io_error("read", path, EIO));
-  return {};
+  auto kept = std::make_shared<std::vector<Change>>();
+  std::ranges::remove_copy_if(view.changes, std::back_inserter(*kept), is_out);
+  view.changes = *kept;
+  view.keep.push_back(std::move(kept));
+}
+
+Result<void> FileDeadLetters::passing(BatchView& view) {
+  const std::lock_guard lock(mutex_);
+  if (auto loaded = load(); !loaded) return loaded;
+  if (index_.open() == 0) return {};
+  if (view.batch->stream == kReplayStream) {
+    take_out_superseded(view);
+    return {};
+  }
+  if (view.batch->snapshot_start) {
+    const bool reads_only = !options_.latest_wins;
+    mark_superseded(index_.before_snapshot(view.batch->schemas, reads_only),
+                    view.batch->offset.lsn);
+  }
+  if (options_.latest_wins) mark_superseded_by(view);
+  return flush_pending();
+}
+
+Result<void> FileDeadLetters::durable(const BatchView& view) {
+  const std::lock_guard lock(mutex_);
+  if (view.batch->stream == kReplayStream) return end_replay();
+  if (view.changes.empty() || (refused_.empty() && in_a_row_ == 0)) return {};
+  uint64_t refused = 0;
+  for (const Change& change : view.changes)
+    refused += refused_.erase(&change);
+  in_a_row_ = refused < view.changes.size() ? 0 : in_a_row_ + refused;
+  if (options_.max_in_a_row == 0 || in_a_row_ < options_.max_in_a_row) return {};
+  return fail(ErrorKind::kConfig,
+              fmt::format("{} changes one after the other were refused, none was taken "
+                          "(dead.letter.max.in.a.row): the target or a setting must be wrong",
+                          in_a_row_),
+              "see why with millrace dead-letters FILE list and mend it; start again, and replay "
+              "them");
 }
 
 }  // namespace millrace

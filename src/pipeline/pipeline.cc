@@ -147,8 +147,10 @@ Result<void> Pipeline::connect(std::stop_token stop) {
                                                  {"wait_ms", pause.count()},
                                                  {"error", opened.error().text()}});
     const auto until = steady_now() + pause;
-    while (steady_now() < until && !stop.stop_requested())
+    while (steady_now() < until && !stop.stop_requested()) {
+      hand_over_replays();
       std::this_thread::sleep_for(kPollWait);
+    }
   }
   return {};
 }
@@ -162,6 +164,7 @@ Result<void> Pipeline::read(std::stop_token stop) {
       if (auto done = connect(stop); !done) return done;
       continue;
     }
+    hand_over_replays();
     if (auto going = find_dead_end(); !going) return going;
     if (unpark_recovered()) {
       connected_ = false;
@@ -197,11 +200,30 @@ Result<void> Pipeline::poll_once() {
 void Pipeline::hand_over(std::shared_ptr<Batch> batch) {
   batch->seq = next_seq_++;
   batch->account();
-  events_ += batch->changes.size();
+  if (batch->stream != kReplayStream) events_ += batch->changes.size();
   const BatchPtr shared = std::move(batch);
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const bool addressed = (shared->audience >> i & 1) != 0;
     if (addressed && !lanes_[i]->parked) lanes_[i]->branch->offer(shared);
+  }
+}
+
+// A lane that has been parked meanwhile is not given anything.
+void Pipeline::hand_over_replays() {
+  std::deque<WaitingReplay> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting.swap(replays_);
+  }
+  for (WaitingReplay& replay : waiting) {
+    const Lane& lane = *lanes_[replay.lane];
+    if (lane.parked) {
+      const Lsn position = replay.batch->offset.position.commit_lsn;
+      lane.branch->dead_letters()->cancel_replay(position - kReplayBase);
+      continue;
+    }
+    replay.batch->audience = uint64_t{1} << replay.lane;
+    hand_over(std::move(replay.batch));
   }
 }
 
@@ -322,6 +344,38 @@ Result<void> Pipeline::finish() {
 void Pipeline::set_source_error(std::string error) {
   const std::lock_guard lock(mutex_);
   source_error_ = std::move(error);
+}
+
+Result<size_t> Pipeline::lane_named(const std::string& branch) const {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (lanes_[i]->name == branch && lanes_[i]->branch->dead_letters() != nullptr) return i;
+  }
+  return fail(ErrorKind::kNotFound, "there is no branch " + branch);
+}
+
+Result<std::vector<LetterOutcome>> Pipeline::replay(const std::string& branch,
+                                                    const ReplayRequest& request,
+                                                    SteadyTime deadline) {
+  const auto lane = lane_named(branch);
+  if (!lane) return Failure(lane.error());
+  if (lanes_[*lane]->parked) {
+    return fail(ErrorKind::kUnreachable, "branch " + branch + " is parked: it is far behind",
+                "try again once it has caught up");
+  }
+  return replay_letters(
+      *lanes_[*lane]->branch, request,
+      [&](std::shared_ptr<Batch> batch) {
+        const std::lock_guard lock(mutex_);
+        replays_.push_back({*lane, std::move(batch)});
+      },
+      &budget_, deadline);
+}
+
+Result<std::vector<LetterOutcome>> Pipeline::drop_letters(const std::string& branch,
+                                                          const LetterIds& ids) {
+  const auto lane = lane_named(branch);
+  if (!lane) return Failure(lane.error());
+  return lanes_[*lane]->branch->dead_letters()->drop(ids);
 }
 
 PipelineStatus Pipeline::status() const {

@@ -1,16 +1,18 @@
 // One source, one or more branches: reads, hands over, confirms. Bounded in bytes; a branch that is
 // behind is parked (DESIGN: the reader goes on without it and reconnects for it once it is well).
 //
-// run() is the reader's thread; status() may be called from any.
+// run() is the reader's thread; status(), replay() and drop() may be called from any other.
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "pipeline/branch.h"
 #include "pipeline/offset_keeper.h"
+#include "pipeline/replay.h"
 #include "source/source.h"
 
 namespace millrace {
@@ -57,6 +59,12 @@ class Pipeline {
 
   PipelineStatus status() const;
 
+  // Dead letters of a branch, while it runs; replay_letters() and FileDeadLetters::drop() say what
+  // comes back. kNotFound: no such branch.
+  Result<std::vector<LetterOutcome>> replay(const std::string& branch, const ReplayRequest& request,
+                                            SteadyTime deadline);
+  Result<std::vector<LetterOutcome>> drop_letters(const std::string& branch, const LetterIds& ids);
+
  private:
   struct Lane {
     std::unique_ptr<Branch> branch;
@@ -67,6 +75,11 @@ class Pipeline {
   };
 
   Pipeline(PipelineRunOptions options, MemoryBudget& budget, std::unique_ptr<Source> source);
+  struct WaitingReplay {
+    size_t lane;
+    std::shared_ptr<Batch> batch;
+  };
+
   Result<void> link_after();
   Result<void> begin(std::stop_token stop);
   Result<bool> begin_lane(Lane& lane, bool wait_for_sink);
@@ -74,6 +87,8 @@ class Pipeline {
   Result<void> read(std::stop_token stop);
   Result<void> poll_once();
   void hand_over(std::shared_ptr<Batch> batch);
+  void hand_over_replays();
+  Result<size_t> lane_named(const std::string& branch) const;
   bool has_room() const;
   void park_laggards();
   bool unpark_recovered();
@@ -95,8 +110,9 @@ class Pipeline {
 
   std::atomic<uint64_t> events_{0};
   std::atomic<uint64_t> reconnects_{0};
-  mutable std::mutex mutex_;  // guards source_error_
+  mutable std::mutex mutex_;  // guards what follows
   std::string source_error_;
+  std::deque<WaitingReplay> replays_;  // for the reader to hand over
 };
 
 }  // namespace millrace

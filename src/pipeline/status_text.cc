@@ -27,10 +27,11 @@ size_t resident_bytes() {
 std::string branch_json(const PipelineStatus& status, const BranchStatus& branch) {
   return fmt::format(
       R"({{"name":{},"state":"{}","parked":{},"error":{},"events":{},"batches_held":{},"bytes_held":{},)"
-      R"("durable_lsn":"{}","lag_bytes":{},"lag_ms":{}}})",
+      R"("durable_lsn":"{}","lag_bytes":{},"lag_ms":{},"dead_letters":{}}})",
       json_quoted(branch.name), name(branch.state), branch.parked, json_quoted(branch.error),
       branch.events, branch.batches_held, branch.bytes_held,
-      format_lsn(confirmable(branch.durable)), lag_bytes(status, branch), lag_ms(status, branch));
+      format_lsn(confirmable(branch.durable)), lag_bytes(status, branch), lag_ms(status, branch),
+      branch.dead_letters);
 }
 
 using prometheus::MetricFamily;
@@ -75,6 +76,8 @@ void add_branch(Families& out, const PipelineStatus& status, const BranchStatus&
         static_cast<double>(lag_bytes(status, branch)));
   gauge("millrace_branch_lag_ms", "Age of the newest durable change while there is a lag in bytes.",
         static_cast<double>(lag_ms(status, branch)));
+  gauge("millrace_branch_dead_letters", "Refused changes that wait for a replay.",
+        static_cast<double>(branch.dead_letters));
   gauge("millrace_branch_held_bytes", "Bytes of batches handed over and not yet durable.",
         static_cast<double>(branch.bytes_held));
   gauge("millrace_branch_durable_lsn", "Up to here the slot may move for this branch.",

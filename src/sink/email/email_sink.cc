@@ -233,8 +233,12 @@ Result<void> EmailSink::add_to_group(const MailQueue::Row& row) {
              builder_->hash(*row.change, mail.recipient)};
   const auto same = [&mail](const Mail& other) { return other.id == mail.id; };
   const MailState* state = ledger_->find(mail.id);
-  bool is_over = std::ranges::any_of(group_, same) || std::ranges::any_of(waiting_, same) ||
-                 (state != nullptr && is_final(*state));
+  // A replay asks for what was refused or skipped once more.
+  const bool is_replay = mail.id.stream == kReplayStream;
+  const bool has_ended =
+      state != nullptr && (is_replay ? *state == MailState::kDelivered : is_final(*state));
+  bool is_over =
+      has_ended || std::ranges::any_of(group_, same) || std::ranges::any_of(waiting_, same);
   if (!is_over && state != nullptr && *state == MailState::kStarted) {
     if (auto decided = decide_doubt(mail, is_over); !decided) return decided;
   }
