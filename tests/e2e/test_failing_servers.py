@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import time
 
 import psycopg2
@@ -194,20 +195,18 @@ class Database(FailingCase):
 
 
 class Brokers(FailingCase):
-    """A broker of our own, judged by what Confluent's client reads from it."""
+    """Brokers of our own, judged by what Confluent's client reads from them."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.broker = Broker().start()
-        cls.addClassCleanup(cls.broker.remove)
-
-    def to_kafka(self, topic_config=None, address=None):
+    def setUp(self):
+        super().setUp()
+        self.broker = Broker()
+        self.addCleanup(self.broker.remove)
         self.topic = f"{self.name}.public.stock"
-        kafka.create_topic(self.broker.address, self.topic, 3, **topic_config or {})
+
+    def to_kafka(self):
         config = self.connector(**{"topic.prefix": self.name, "table.include.list": "public.stock", "key.converter.schemas.enable": "false",
                                    "value.converter.schemas.enable": "false"})
-        return self.started("run", config, "--to", "kafka", "--set", f"bootstrap.servers={address or self.broker.address}")
+        return self.started("run", config, "--to", "kafka", "--set", f"bootstrap.servers={self.broker.address}")
 
     def judge(self, child):
         self.stop_well(child)
@@ -223,30 +222,59 @@ class Brokers(FailingCase):
         self.assertEqual(judge_kafka(records, audit), [])
 
     def outage(self, seconds):
+        kafka.create_topic(self.broker.start().address, self.topic, 3)
         child = self.to_kafka()
         with self.load(), self.leaks_nothing(child):
             time.sleep(1)
             self.broker.stop()
-            self.waits(child, "kafka", branch="kafka")
+            self.waits(child, "kafka at .* does not answer", branch=self.name)
             self.idles(child, seconds)
             self.broker.start()
         self.judge(child)
 
     def test_a_broker_that_is_away(self):
-        self.outage(4)
+        self.outage(3)
 
     @slow
     def test_a_broker_that_is_away_for_a_minute(self):
         self.outage(60)
 
-    def test_too_few_replicas_in_sync(self):
+    @slow
+    def test_a_broker_that_hangs(self):
+        kafka.create_topic(self.broker.start().address, self.topic, 3)
         child = self.to_kafka()
         with self.load(), self.leaks_nothing(child):
-            kafka.alter_topic(self.broker.address, self.topic, **{"min.insync.replicas": "2"})
-            self.waits(child, "min.insync.replicas", branch="kafka")
-            self.idles(child, 2)
-            kafka.alter_topic(self.broker.address, self.topic, **{"min.insync.replicas": "1"})
+            self.broker.process.send_signal(signal.SIGSTOP)
+            self.waits(child, "kafka at .* does not answer", branch=self.name)
+            self.idles(child, 5)
+            self.broker.process.send_signal(signal.SIGCONT)
         self.judge(child)
+
+    @slow
+    def test_too_few_replicas_in_sync(self):
+        second = Broker(first=self.broker.start())
+        self.addCleanup(second.remove)
+        kafka.create_topic(second.start().address, self.topic, 3, replicas=2, **{"min.insync.replicas": "2"})
+        child = self.to_kafka()
+        with self.load(), self.leaks_nothing(child):
+            second.stop()
+            self.waits(child, "min.insync.replicas", branch=self.name)
+            self.idles(child, 5)
+            second.start()
+        self.judge(child)
+
+    @slow
+    def test_a_broker_that_is_far_away(self):
+        with Proxy(self.broker.port) as proxy:
+            self.broker.advertised = proxy.port
+            kafka.create_topic(self.broker.start().address, self.topic, 3)
+            proxy.delay = 0.3  # one way
+            child = self.to_kafka()
+            with self.load():
+                time.sleep(5)
+            self.wait_confirmed(child)
+            proxy.delay = 0
+            self.judge(child)
 
 
 MAIL = """

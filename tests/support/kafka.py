@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from support import waiting
 
@@ -19,11 +19,9 @@ LIBS = str(ROOT / ".deps/kafka/libs/*")
 JAVA = ["java", "-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
         f"-Dlog4j2.configurationFile={ROOT}/tests/support/kafka_jars/log4j2.properties", "-cp", LIBS]
 CONF = """
-process.roles=broker,controller
-node.id=1
+node.id={node}
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
@@ -38,6 +36,12 @@ group.initial.rebalance.delay.ms=0
 """
 
 
+FIRST = """process.roles=broker,controller
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+"""
+SECOND = """process.roles=broker
+listeners=PLAINTEXT://127.0.0.1:{port}
+"""
 # A second listener, which tells its clients to come through a gate.
 GATE = """
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},GATED://127.0.0.1:{behind}
@@ -47,13 +51,14 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GATED:PL
 
 
 class Broker:
-    """gated: also at port `behind`, for clients that come through a proxy at port `gate`."""
+    """first: another broker, whose cluster this one joins. advertised: the port that clients are sent to (a proxy's).
+    gated: also at port `behind`, for clients that come through a proxy at port `gate`."""
 
-    def __init__(self, folder=None, gated=False):
+    def __init__(self, folder=None, first=None, gated=False):
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="millrace-kafka-"))
         self.port, self.controller, self.gate, self.behind = waiting.free_ports(4)
-        self.gated = gated
+        self.first, self.advertised, self.gated = first, self.port, gated
         self.process = None
 
     @property
@@ -63,8 +68,9 @@ class Broker:
     def start(self):
         conf, log = self.folder / "kafka.properties", self.folder / "kafka.log"
         self.folder.mkdir(parents=True, exist_ok=True)
-        more = GATE if self.gated else ""
-        conf.write_text((CONF + more).format(port=self.port, controller=self.controller, gate=self.gate, behind=self.behind, data=self.folder / "data"))
+        conf.write_text(((SECOND if self.first else FIRST) + CONF + (GATE if self.gated else "")).format(
+            port=self.port, controller=self.first.controller if self.first else self.controller, node=2 if self.first else 1,
+            advertised=self.advertised, gate=self.gate, behind=self.behind, data=self.folder / "data"))
         with open(log, "ab") as out:
             if not (self.folder / "data/meta.properties").exists():
                 subprocess.run(JAVA + ["kafka.tools.StorageTool", "format", "-t", "bWlsbHJhY2UtdGVzdHMtMQ", "-c", str(conf)],
@@ -130,16 +136,9 @@ def admin(address):
     return AdminClient({"bootstrap.servers": address, "log_level": 0})
 
 
-def create_topic(address, name, partitions=1, **config):
+def create_topic(address, name, partitions=1, replicas=1, **config):
     client = admin(address)  # must live until the result is there
-    client.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result(30)
-
-
-def alter_topic(address, name, **config):
-    client = admin(address)
-    resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[
-        ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()])
-    client.incremental_alter_configs([resource])[resource].result(30)
+    client.create_topics([NewTopic(name, partitions, replicas, config=config)])[name].result(30)
 
 
 def topics(address, prefix=""):

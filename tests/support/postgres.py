@@ -91,12 +91,18 @@ class Cluster:
         return self
 
     def stop(self, mode="fast"):
-        if (self.data / "postmaster.pid").exists():
+        if self.pid():
             self.run(self.bin_folder / "pg_ctl", "-w", "-t", "60", "-D", self.data, "-m", mode, "stop")
+
+    def pid(self):
+        """Of the server that runs; None."""
+        file = self.data / "postmaster.pid"
+        pid = int(file.read_text().split()[0]) if file.exists() else 0
+        return pid if pid and alive(pid) else None
 
     def kill(self):
         """As if the machine had lost its power: SIGKILL to the server and to every process of it."""
-        first = int((self.data / "postmaster.pid").read_text().split()[0])
+        first = self.pid()
         children = [int(pid) for pid in pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()]
         for pid in (first, *children):
             with contextlib.suppress(ProcessLookupError):

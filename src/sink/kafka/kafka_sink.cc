@@ -63,6 +63,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
       alone_until_ = 0;
       if (auto made = start_producer(); !made) return made;
     }
+    if (in_flight_.empty()) heard_ = steady_now();
     in_flight_.push(std::move(view));
     return hand_over();
   }
@@ -109,7 +110,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   uint64_t alone_until_ = 0;  // up to this batch every record is sent alone; 0 = not so
   size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
   bool letters_to_flush_ = false;
-  SteadyTime heard_ = steady_now();  // a delivery, or nothing was under way
+  SteadyTime heard_ = steady_now();  // a delivery, or nothing was to be delivered
   SteadyTime asked_{};               // when waits_ was found out
   std::string waits_;
   std::optional<Error> fault_;                       // told by a delivery
@@ -229,7 +230,7 @@ void KafkaSink::delivered(uint64_t number, const Error* error) {
 // librdkafka repeats by itself, without a word, for as long as it takes.
 std::string KafkaSink::waits_for() {
   const SteadyTime now = steady_now();
-  if (!in_flight_.outstanding()) heard_ = now;
+  if (in_flight_.empty() || producer_ == nullptr) return {};
   if (now < heard_ + kQuiet) return {};
   if (asked_ > heard_ && now < asked_ + kQuiet) return waits_;
   const auto connected = producer_->client().connect(now + kAskTime);

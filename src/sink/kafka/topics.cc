@@ -11,6 +11,8 @@ namespace millrace {
 namespace {
 
 constexpr Millis kBetweenQuestions{50};
+constexpr Millis kLeastPatience{50};
+constexpr Millis kMostPatience{3200};
 
 }  // namespace
 
@@ -42,7 +44,11 @@ std::optional<Topics::Target> Topics::target(const Record& record) {
 }
 
 Result<bool> Topics::ask(Topic& topic, SteadyTime deadline) {
-  const auto partitions = producer_.client().partitions(topic.name, deadline);
+  // A far or busy broker answers later than we are asked to wait: then it is given longer each
+  // time, for an answer that is not waited for is lost.
+  const SteadyTime until = std::max(deadline, steady_now() + patience_);
+  const auto partitions = producer_.client().partitions(topic.name, until);
+  patience_ = partitions ? kLeastPatience : std::min(patience_ * 2, kMostPatience);
   if (!partitions) return std::unexpected(partitions.error());
   if (!*partitions) return false;
   const auto handle = producer_.topic(topic.name);

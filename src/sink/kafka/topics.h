@@ -61,6 +61,7 @@ class Topics {
   const KeylessPartition keyless_;
   std::map<std::string, Topic, std::less<>> topics_;
   Topic* last_ = nullptr;  // of the record before
+  Millis patience_{50};    // for the brokers' answer; doubled when it does not come
   uint32_t scatter_ = 0;
 };
 

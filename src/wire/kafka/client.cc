@@ -169,9 +169,8 @@ Result<std::unique_ptr<Client>> Client::open(ClientRole role, const Properties& 
 }
 
 Result<void> Client::connect(SteadyTime deadline) {
-  while (true) {
-    const auto answer =
-        state_->metadata(false, nullptr, std::min(kConnectSliceMs, left_ms(deadline, 1)));
+  for (int slice = kConnectSliceMs;; slice *= 2) {  // a far broker needs longer
+    const auto answer = state_->metadata(false, nullptr, std::min(slice, left_ms(deadline, 1)));
     if (answer) return {};
     if (answer.error().kind != ErrorKind::kUnreachable || steady_now() >= deadline) {
       return std::unexpected(answer.error());
