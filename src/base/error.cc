@@ -39,6 +39,8 @@ std::string_view name(ErrorKind kind) {
       return "no_room";
     case ErrorKind::kVersion:
       return "version";
+    case ErrorKind::kRefused:
+      return "refused";
     case ErrorKind::kStopped:
       return "stopped";
     case ErrorKind::kInternal:

@@ -19,6 +19,7 @@ enum class ErrorKind {
   kIo,            // local disk: read-only, failing, a file that is not what it should be
   kNoRoom,        // local disk or quota full: goes on once somebody makes room
   kVersion,       // a file or server of a version we cannot work with
+  kRefused,       // the receiver has refused more than the settings put up with: a person must look
   kStopped,       // asked to stop
   kInternal,      // a defect of ours
 };

@@ -56,8 +56,8 @@ Error error_from_json(const std::string& json) {
   std::string_view message = json;
   std::string_view cure;
   if (parser.parse(json).get(root) == simdjson::SUCCESS) {
-    static_cast<void>(root["error"].get(message));
-    static_cast<void>(root["cure"].get(cure));
+    if (root["error"].get(message) != simdjson::SUCCESS) message = json;
+    if (root["cure"].get(cure) != simdjson::SUCCESS) cure = {};
   }
   return Error(ErrorKind::kBusy, std::string(message), std::string(cure));
 }

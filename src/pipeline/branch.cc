@@ -271,19 +271,20 @@ Result<void> Branch::take_report(const SinkReport& report) {
 }
 
 void Branch::tell_waiting(const std::string& waits_for) {
-  if (tells_waiting_ != waits_for.empty()) return;
-  tells_waiting_ = !waits_for.empty();
-  if (tells_waiting_) {
-    log::warn("sink waits", {{"branch", options_.name}, {"for", waits_for}});
-  } else {
+  if (waits_for == told_waiting_) return;
+  told_waiting_ = waits_for;
+  if (waits_for.empty()) {
     log::info("sink is back", {{"branch", options_.name}});
+    set_state(BranchState::kRunning, "");
+  } else {
+    log::warn("sink waits", {{"branch", options_.name}, {"for", waits_for}});
+    set_state(BranchState::kWaiting, waits_for);
   }
-  set_state(tells_waiting_ ? BranchState::kWaiting : BranchState::kRunning, waits_for);
 }
 
 // After a failure that may pass: wait, open again, hand over again what is not durable.
 bool Branch::recover(Error error, std::stop_token stop) {
-  tells_waiting_ = false;
+  told_waiting_.clear();
   while (!stop.stop_requested()) {
     if (policy(error.kind) != ErrorPolicy::kRetry) {
       fail_with(error);

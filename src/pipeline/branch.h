@@ -132,9 +132,9 @@ class Branch {
 
   HandOverQueue<BatchView> incoming_;
   HandOverQueue<BatchView> ready_;
-  std::deque<Held> held_;       // writer only
-  bool tells_waiting_ = false;  // writer only
-  BackOff wait_;                // writer only; starts over when something became durable
+  std::deque<Held> held_;     // writer only
+  std::string told_waiting_;  // writer only; SinkReport::waits_for as last told
+  BackOff wait_;              // writer only; starts over when something became durable
   std::atomic<size_t> bytes_held_{0};
   std::atomic<uint64_t> given_{0};     // batches offered
   std::atomic<uint64_t> finished_{0};  // batches durable

@@ -83,7 +83,7 @@ Result<void> FileDeadLetters::add_one(const Change& change, const Error& why, bo
   }
   if (index_.knows(change)) return {};  // dropped since
   if (!options_.tolerate) {
-    return fail(ErrorKind::kConfig, place(change) + " was refused: " + why.message,
+    return fail(ErrorKind::kRefused, place(change) + " was refused: " + why.message,
                 "mend the cause; with errors.tolerance = all the change goes to the dead letters "
                 "and the branch goes on");
   }
@@ -120,7 +120,7 @@ Result<void> FileDeadLetters::check_room(const Change& change, const Error& why,
                          options_.path)
            : fmt::format("\"{}\" would grow past {} bytes (dead.letter.max.bytes)", options_.path,
                          options_.max_bytes);
-  return fail(ErrorKind::kConfig,
+  return fail(ErrorKind::kRefused,
               fmt::format("a flood of refused changes: {}; the next is {}: {}", limit,
                           place(change), why.message),
               "see why with millrace dead-letters FILE list and mend it; then replay or drop them, "
@@ -223,7 +223,7 @@ Result<void> FileDeadLetters::durable(const BatchView& view) {
     refused += refused_.erase(&change);
   in_a_row_ = refused < view.changes.size() ? 0 : in_a_row_ + refused;
   if (options_.max_in_a_row == 0 || in_a_row_ < options_.max_in_a_row) return {};
-  return fail(ErrorKind::kConfig,
+  return fail(ErrorKind::kRefused,
               fmt::format("{} changes one after the other were refused, none was taken "
                           "(dead.letter.max.in.a.row): the target or a setting must be wrong",
                           in_a_row_),

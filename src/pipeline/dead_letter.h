@@ -75,7 +75,7 @@ class FileDeadLetters final : public DeadLetters {
   // The sink is about to get this view. Letters of its rows are outdated then; of a replay, what is
   // outdated is taken out.
   Result<void> passing(BatchView& view);
-  // kConfig: a flood.
+  // kRefused: a flood.
   Result<void> durable(const BatchView& view);
 
   // --- replay and drop

@@ -87,7 +87,11 @@ class FileDeadLettersTest : public ::testing::Test {
     return *read;
   }
 
-  static Progress passed() { return {{std::string(kSlotStream), {.position = {0xffffff, 0}}}}; }
+  static Progress passed(Lsn lsn = 0xffffff) {
+    Offset offset;
+    offset.position = {lsn, 0};
+    return {{std::string(kSlotStream), offset}};
+  }
 
   std::string path_;
   SchemaPtr table_;
@@ -272,7 +276,7 @@ TEST_F(FileDeadLettersTest, AReplayThatAKillEndedIsDoneWhenTheSinkHasStoredIt) {
 TEST_F(FileDeadLettersTest, ALetterThatTheBranchHasNotPassedWaits) {
   FileDeadLetters letters(options());
   refuse(letters, update({"1"}));
-  const Progress before{{std::string(kSlotStream), {.position = {0x1fff, 0}}}};
+  const Progress before = passed(0x1fff);
   for (const Progress& progress : {before, Progress{}}) {
     auto replay = letters.begin_replay({1}, progress, true, false, nullptr);
     ASSERT_TRUE(replay);
@@ -282,10 +286,12 @@ TEST_F(FileDeadLettersTest, ALetterThatTheBranchHasNotPassedWaits) {
 }
 
 TEST_F(FileDeadLettersTest, ALaterChangeOfTheRowSupersedesIt) {
-  FileDeadLetters letters(options());
-  refuse(letters, update({"1", "2"}));
-  BatchView later = update({"2"});
-  ASSERT_TRUE(letters.passing(later));
+  {
+    FileDeadLetters letters(options());
+    refuse(letters, update({"1", "2"}));
+    BatchView later = update({"2"});
+    ASSERT_TRUE(letters.passing(later));
+  }
   EXPECT_EQ(marks().superseded.size(), 1U);
   FileDeadLetters after_a_kill(options());
   auto replay = after_a_kill.begin_replay({1, 2}, passed(), true, false, nullptr);

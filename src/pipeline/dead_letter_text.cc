@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "base/base64.h"
 #include "base/json_text.h"
 
 namespace millrace {

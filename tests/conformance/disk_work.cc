@@ -128,7 +128,7 @@ class OffsetWork final : public DiskWork {
   const std::unique_ptr<OffsetStore> store_;
 };
 
-// Letter `step` has the LSN `step`. A letter may stand there twice.
+// Letter `step` has the id and the LSN `step`.
 class LetterWork final : public DiskWork {
  public:
   explicit LetterWork(const std::string& folder) : path_(folder + "/letters.jsonl") {}
@@ -140,6 +140,7 @@ class LetterWork final : public DiskWork {
       Change change;
       change.op = Op::kMessage;
       change.lsn = step;
+      change.position = {step, 0};
       change.content = content_;
       if (auto added = letters.add(change, Error(ErrorKind::kData, "refused")); !added) return added;
       if (auto flushed = letters.flush(); !flushed) return flushed;
@@ -155,11 +156,9 @@ class LetterWork final : public DiskWork {
  private:
   // How many from the first on are there.
   uint64_t count() const {
-    std::map<std::string, int> there;
-    static_cast<void>(
-        read_dead_letters(path_, [&](const DeadLetter& letter) { ++there[letter.lsn]; }));
+    const auto marks = read_letter_marks(path_);
     uint64_t out = 0;
-    while (there.contains(format_lsn(out + 1)))
+    while (marks && marks->size.contains(out + 1))
       ++out;
     return out;
   }

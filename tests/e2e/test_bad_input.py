@@ -96,9 +96,10 @@ class BadData(ServerCase):
         with self.streaming(self.to_stdout(self.connector(**{"table.include.list": "public.article"}), "--set", f"state.folder={self.folder}/state")) as child:
             self.sql(r"insert into article values (4, E'bad \xc3'), (5, 'good')")
             self.wait_confirmed(child)
-            self.assertEqual([r["key"]["id"] for r in child.records()], [1, 3, 5])
+            self.assertEqual([r["value"]["after"]["name"] for r in child.records()],
+                             ["good", "bad \ufffd\ufffd", "good", "bad \ufffd", "good"], "not as Java decodes them")
             self.assertEqual(child.stop(), 0, child.stderr())
-        self.assertEqual([int(json.loads(line)["after"]["id"]) for line in dead_letters(self.folder)], [2, 4])
+            self.assertIn("text is not valid UTF-8", child.stderr())
 
     def test_a_type_that_nobody_knows(self):
         self.sql("create type pair as (a int, b int); create table article(id int primary key, p pair, b box, name text)")
@@ -241,7 +242,9 @@ class BadDisk(ServerCase):
         duckdb.connect(str(path)).execute("create table t(i int)").close()
         data = bytearray(path.read_bytes())
         at = data.index(b"DUCK") + 4
+        self.assertEqual(data[:8], warehouse.block_checksum(data[8:4096]), "the header is not as this test takes it to be")
         data[at:at + 8] = (9999).to_bytes(8, "little")  # the storage version
+        data[:8] = warehouse.block_checksum(data[8:4096])
         path.write_bytes(data)
         self.refuses_warehouse("version", "use the libduckdb.so that wrote it")
         self.assertEqual(path.read_bytes(), bytes(data), "the file was touched")

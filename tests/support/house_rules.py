@@ -6,6 +6,7 @@ third-party code. A line a violation, then 'N passed, N failed' (a rule is one t
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -54,8 +55,9 @@ class House:
                 yield path, number, re.sub(r"//.*", "", line)
 
     def tracked(self):
-        out = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=self.root, capture_output=True, text=True, check=False)
-        if out.returncode:
+        command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+        out = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False) if shutil.which("git") else None
+        if not out or out.returncode:
             return [p for p in self.root.rglob("*") if p.is_file() and not {"build", ".deps", ".git"} & set(p.relative_to(self.root).parts)]
         return [self.root / name for name in out.stdout.split("\0") if name and (self.root / name).is_file()]
 

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::chrono::seconds kConnectTimeout{5};
 constexpr Millis kFlushSlice{50};
-constexpr Millis kQuiet{5000};   // without a delivery: time to say so, and to look again
-constexpr Millis kAskTime{250};  // for finding out why
+constexpr Millis kQuiet{5000};    // without a delivery: time to say so, and to look again
+constexpr Millis kAskTime{1000};  // for finding out why
 constexpr Millis kLastWords{500};
 // What librdkafka allocates for a record and for a header, beside their bytes (measured, rounded
 // up).

@@ -95,7 +95,7 @@ std::string first_line(std::string_view message) {
 }
 
 std::string io_cure(std::string_view message) {
-  if (is_full(message) || has(message, "disk")) return "make room on the disk or raise the quota";
+  if (is_full(message)) return "make room on its disk or raise the quota";
   if (has(message, "Permission denied") || has(message, "Read-only")) {
     return "let this program write the file and its folder";
   }
