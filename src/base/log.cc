@@ -11,9 +11,8 @@ namespace millrace::log {
 
 namespace {
 
-std::atomic<Format> g_format{
-    Format::kLogfmt};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables):
-                       // set once, at start
+// Set once, at start. NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<Format> g_format{Format::kLogfmt};
 
 spdlog::level::level_enum level_of(Level level) {
   switch (level) {
@@ -44,13 +43,13 @@ std::string_view name_of(Level level) {
 }
 
 spdlog::logger& logger() {
-  static const std::shared_ptr<spdlog::logger> instance = [] {
+  static const std::shared_ptr<spdlog::logger> kInstance = [] {
     auto made = spdlog::stderr_logger_mt("millrace");
     made->set_pattern("%v");
     made->flush_on(spdlog::level::trace);
     return made;
   }();
-  return *instance;
+  return *kInstance;
 }
 
 bool is_plain(std::string_view text) {

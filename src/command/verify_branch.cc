@@ -37,7 +37,7 @@ Result<void> BranchVerifier::open(const std::vector<SchemaPtr>& captured) {
   if (!database) return Failure(database.error());
   auto connection = (*database)->connect();
   if (!connection) return Failure(connection.error());
-  warehouse_.emplace(std::move(*connection));
+  warehouse_ = std::make_unique<duckdb::Connection>(std::move(*connection));
   auto selector = TableSelector::make(branch_.tables);
   if (!selector) return Failure(selector.error());
   const auto rule = target_rule(config_);

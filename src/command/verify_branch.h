@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -62,7 +63,7 @@ class BranchVerifier {
   const BranchConfig& branch_;
   const StandingOf& standing_;
   DuckDbSinkConfig config_;
-  std::optional<duckdb::Connection> warehouse_;
+  std::unique_ptr<duckdb::Connection> warehouse_;  // once prepared
   std::vector<SchemaPtr> tables_;
   std::vector<MirrorComparison> mirrors_;
   bool histories_checked_ = false;

@@ -34,7 +34,7 @@ std::string all_columns(const TableSchema& table) {
   std::string out;
   for (const duckdb::StoredColumn& column : duckdb::stored_columns(table)) {
     const std::string name = quote_name(column.name);
-    out += comma(out) + "changes.row." + name + " AS " + name;
+    out.append(comma(out)).append("changes.row.").append(name).append(" AS ").append(name);
   }
   return "SELECT " + out + " FROM changes";
 }
@@ -43,9 +43,10 @@ Result<bool> reads_other_tables(duckdb::Connection& warehouse, const std::string
   auto tree = warehouse.query("SELECT json_serialize_sql(" + duckdb::quote_text(sql) + ")");
   if (!tree) return Failure(tree.error());
   const std::string text = tree->text(0, 0).value_or("");
-  const std::string kTable = "\"BASE_TABLE\"";
+  constexpr std::string_view kTable = "\"BASE_TABLE\"";
   const size_t first = text.find(kTable);
-  return first != std::string::npos && text.find(kTable, first + 1) != std::string::npos;
+  return first != std::string::npos &&
+         text.find(kTable, first + kTable.size()) != std::string::npos;
 }
 
 size_t bytes_of(const Change& change) {
@@ -125,6 +126,7 @@ Result<void> HistoryChecker::read_batch(const Batch& batch) {
     other.position.ordinal += kOtherLsn;
   }
   std::vector<const Change*> again;
+  again.reserve(others.size());
   for (const Change& other : others)
     again.push_back(&other);
   if (auto done = insert(kOnce, std::move(once)); !done) return done;

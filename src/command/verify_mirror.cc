@@ -198,6 +198,7 @@ std::string MirrorComparison::only_found(bool of_source) const {
 
 std::string MirrorComparison::same_key(const std::string& a, const std::string& b) const {
   std::vector<std::string> equal;
+  equal.reserve(key_.size());
   for (const size_t i : key_) {
     equal.push_back(a + "." + column_name(i) + " IS NOT DISTINCT FROM " + b + "." + column_name(i));
   }

@@ -94,6 +94,7 @@ Result<std::shared_ptr<Batch>> next_batch(SnapshotReader& reader, const GoOn& go
 
 std::vector<duckdb::RowColumn> SourceRows::columns(const duckdb::Api& api) const {
   std::vector<duckdb::RowColumn> out;
+  out.reserve(columns_.size() + 1);
   for (size_t i = 0; i < columns_.size(); ++i)
     out.push_back({"c" + std::to_string(i), duckdb::logical_type(api, columns_[i].type)});
   out.push_back({"v", duckdb::logical_type(api, {duckdb::Storage::kVarchar})});
@@ -156,7 +157,7 @@ Result<uint64_t> load_rows(duckdb::Connection& warehouse, const std::string& nam
   auto done = warehouse.execute("CREATE OR REPLACE TEMP TABLE " + name + " AS SELECT * FROM " +
                                 duckdb::kRowsFunction + "(" + std::to_string(id) + ")");
   warehouse.database().rows().remove(id);
-  if (rows->error()) return Failure(*rows->error());
+  if (const auto& error = rows->error(); error) return Failure(*error);
   if (!done) return Failure(done.error());
   return rows->refused();
 }

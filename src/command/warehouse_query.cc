@@ -60,6 +60,7 @@ size_t width_of(std::string_view text) {
 
 std::string as_table(const QueryResult& result) {
   std::vector<size_t> widths;
+  widths.reserve(result.columns.size());
   for (const auto& name : result.columns)
     widths.push_back(width_of(name));
   for (const auto& row : result.rows) {

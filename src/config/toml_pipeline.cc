@@ -118,6 +118,7 @@ class TomlPipeline {
 
   void no_such_branch(const std::string& key, const Setting& setting, std::string_view name) {
     std::vector<std::string> names;
+    names.reserve(config_.branches.size());
     for (const BranchConfig& branch : config_.branches)
       names.push_back(branch.name);
     const auto near = nearest_name(name, std::span<const std::string>(names));

@@ -22,6 +22,9 @@ class OffsetKeeper {
 
   ~OffsetKeeper() { stop(); }
 
+  OffsetKeeper(const OffsetKeeper&) = delete;
+  OffsetKeeper& operator=(const OffsetKeeper&) = delete;
+
   // Before start(). `stored`: what the store has now.
   void add(const Branch& branch, OffsetStore& store, Progress stored);
   void start();

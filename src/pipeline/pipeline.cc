@@ -80,6 +80,7 @@ Result<void> Pipeline::run(std::stop_token stop) {
 Result<void> Pipeline::begin(std::stop_token stop) {
   const auto patience = steady_now() + kOpenWait;
   std::vector<Lane*> todo;
+  todo.reserve(lanes_.size());
   for (const auto& lane : lanes_)
     todo.push_back(lane.get());
   while (!todo.empty()) {

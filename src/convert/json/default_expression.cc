@@ -105,7 +105,7 @@ std::optional<std::string> default_text(const Column& column) {
   if (looks_like_function(expression) || is_current_time(expression)) {
     return placeholder(*known, type);
   }
-  const std::optional<std::string> text = literal(expression);
+  std::optional<std::string> text = literal(expression);
   if (type.type == PgType::kNumeric && text && is_special_numeric(*text)) return std::nullopt;
   return text;
 }

@@ -134,7 +134,8 @@ bool parse_interval(std::string_view text, IntervalParts& to) {
 
 int64_t duration_micros(const IntervalParts& parts) {
   constexpr double kDaysPerMonth = 365.25 / 12.0;
-  const double seconds_part = static_cast<double>(parts.micros / kMicrosPerSecond) +
+  const int64_t whole_seconds = parts.micros / kMicrosPerSecond;
+  const double seconds_part = static_cast<double>(whole_seconds) +
                               static_cast<double>(parts.micros % kMicrosPerSecond) / 1000000.0;
   const double days = static_cast<double>(parts.years * 12 + parts.months) * kDaysPerMonth +
                       static_cast<double>(parts.days);

@@ -36,6 +36,7 @@ class ContextHeaders {
     }
   }
 
+  ~ContextHeaders() = default;
   ContextHeaders(const ContextHeaders&) = delete;
   ContextHeaders& operator=(const ContextHeaders&) = delete;
 

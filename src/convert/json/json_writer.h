@@ -18,6 +18,7 @@ class JsonWriter {
  public:
   explicit JsonWriter(Arena& arena) : arena_(&arena) {}
 
+  ~JsonWriter() = default;
   JsonWriter(const JsonWriter&) = delete;
   JsonWriter& operator=(const JsonWriter&) = delete;
 

@@ -15,10 +15,10 @@ namespace millrace {
 
 class TablePlan {
  public:
-  // `topic` outlives the plan. The bytes that the plan holds are charged to `budget`, which may be
-  // null.
-  TablePlan(const TableSchema& table, const JsonConverterConfig& config, std::string_view topic,
-            MemoryBudget* budget);
+  // `topic_name` outlives the plan. The bytes that the plan holds are charged to `budget`, which
+  // may be null.
+  TablePlan(const TableSchema& schema, const JsonConverterConfig& config,
+            std::string_view topic_name, MemoryBudget* budget);
   ~TablePlan();
 
   TablePlan(const TablePlan&) = delete;

@@ -179,6 +179,7 @@ TypeSchema array(const ColumnType& type, const JsonConverterConfig& config) {
   return schema;
 }
 
+// NOLINTNEXTLINE(readability-function-size): a case a type
 TypeSchema schema_of(const ColumnType& type, const JsonConverterConfig& config) {
   switch (type.type) {
     case PgType::kBool:

@@ -13,7 +13,7 @@ std::string waiting_table(const std::string& target) {
 
 // All columns of the row, then what the change was.
 std::string all_columns(const TableSchema& table) {
-  const char* const kOwn[] = {"op", "lsn", "seq", "ts", "deleted", "unavailable"};
+  constexpr const char* kOwn[] = {"op", "lsn", "seq", "ts", "deleted", "unavailable"};
   std::vector<std::string> taken;
   std::string list;
   for (const StoredColumn& column : stored_columns(table)) {

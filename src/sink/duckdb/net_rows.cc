@@ -31,6 +31,7 @@ void NetRows::set(std::vector<ServedRow> rows, std::vector<Refusal>* refused) {
 
 std::vector<RowColumn> NetRows::columns(const Api& api) const {
   std::vector<RowColumn> out;
+  out.reserve(columns_.size() + key_.size() + 2);
   for (size_t i = 0; i < columns_.size(); ++i) {
     out.push_back({"c" + std::to_string(i), logical_type(api, columns_[i].type)});
   }
@@ -42,10 +43,12 @@ std::vector<RowColumn> NetRows::columns(const Api& api) const {
   return out;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one row after the other
 uint64_t NetRows::fill(const Api& api, ChunkHandle chunk, uint64_t capacity, uint64_t* next) {
   if (*next >= rows_.size()) return 0;
   std::vector<Slots> slots;
   const size_t width = columns_.size() + key_.size();
+  slots.reserve(width + 2);
   for (size_t i = 0; i < width + 2; ++i) {
     slots.emplace_back(api, api.data_chunk_get_vector(chunk, i));
   }

@@ -74,10 +74,9 @@ Result<bool> TargetTable::fit(Connection& connection, Bookkeeping& bookkeeping,
   Fitting fitting{connection, schema, at};
   auto changed = fit_now(bookkeeping, fitting);
   if (changed) {
-    if (auto done = connection.commit(); done)
-      return changed;
-    else
-      changed = Failure(done.error());
+    auto done = connection.commit();
+    if (done) return changed;
+    changed = Failure(done.error());
   }
   connection.roll_back();
   is_read_ = false;

@@ -87,6 +87,7 @@ class ScriptedSmtpServer {
   }
 
   // False: the connection is to be closed.
+  // NOLINTNEXTLINE(readability-function-size): six parameters
   bool answer(int fd, std::string_view step, std::string_view argument, std::string usual,
               const std::stop_token& stop, bool* accepted = nullptr) {
     std::string reply = script_(step, argument);

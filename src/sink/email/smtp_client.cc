@@ -203,7 +203,7 @@ class SmtpClient::Transfer {
       if (t.message_.before_text && !t.message_.before_text()) return CURL_READFUNC_ABORT;
     }
     const size_t n = std::min(size * count, t.message_.text.size() - t.given_);
-    std::memcpy(to, t.message_.text.data() + t.given_, n);
+    std::copy_n(t.message_.text.data() + t.given_, n, to);
     t.given_ += n;
     // The 354 was no answer to the text.
     if (n > 0 && t.given_ == t.message_.text.size()) t.reply_.clear();

@@ -78,13 +78,12 @@ Result<void> ChangeDecoder::decode(const StreamMessage& at, Batch& batch) {
   auto read = pgoutput::read_message(at.payload, at.lsn);
   if (!read) return Failure(read.error());
   if (tied_events_ > 0 && at.lsn != debezium_->lsn) settle_ties(batch);
-  using namespace pgoutput;
-  if (const auto* r = std::get_if<Row>(&*read)) return row(*r, at, batch);
-  if (const auto* b = std::get_if<Begin>(&*read)) return begin(*b, at, batch);
-  if (const auto* c = std::get_if<Commit>(&*read)) return commit(*c, at, batch);
-  if (const auto* r = std::get_if<Relation>(&*read)) return relations_.update(*r, at.lsn);
-  if (const auto* t = std::get_if<Truncate>(&*read)) return truncate(*t, at, batch);
-  if (const auto* m = std::get_if<LogicalMessage>(&*read)) return message(*m, at, batch);
+  if (const auto* r = std::get_if<pgoutput::Row>(&*read)) return row(*r, at, batch);
+  if (const auto* b = std::get_if<pgoutput::Begin>(&*read)) return begin(*b, at, batch);
+  if (const auto* c = std::get_if<pgoutput::Commit>(&*read)) return commit(*c, at, batch);
+  if (const auto* r = std::get_if<pgoutput::Relation>(&*read)) return relations_.update(*r, at.lsn);
+  if (const auto* t = std::get_if<pgoutput::Truncate>(&*read)) return truncate(*t, at, batch);
+  if (const auto* m = std::get_if<pgoutput::LogicalMessage>(&*read)) return message(*m, at, batch);
   return {};
 }
 

@@ -41,7 +41,7 @@ class ChangeDecoder {
   void start_batch() { ++batch_number_; }
 
   // Appends what the XLogData holds.
-  Result<void> decode(const StreamMessage& message, Batch& batch);
+  Result<void> decode(const StreamMessage& at, Batch& batch);
 
   // The server has sent everything that commits before `wal_end`. True when that moved the
   // position.

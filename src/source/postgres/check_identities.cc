@@ -29,6 +29,7 @@ where c.relkind = 'r' and c.relpersistence = 'p'
 order by 2)");
   if (!rows) return Failure(rows.error());
   std::vector<std::pair<uint32_t, std::string>> out;
+  out.reserve(static_cast<size_t>(rows->count()));
   for (int row = 0; row < rows->count(); ++row) {
     out.emplace_back(number<uint32_t>(rows->text(row, 0)), rows->text(row, 1));
   }
@@ -123,6 +124,7 @@ void check_rest_of_database(const Inspection& inspection,
 Result<std::set<uint32_t>> read_owned(const Inspection& inspection,
                                       std::span<const TableSchema> captured) {
   std::vector<uint32_t> list;
+  list.reserve(captured.size());
   for (const TableSchema& table : captured)
     list.push_back(table.oid);
   auto rows = inspection.connection.query(

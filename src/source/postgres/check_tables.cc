@@ -30,6 +30,7 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relpersistence <> 't'
 order by 1, 2)");
   if (!rows) return Failure(rows.error().in("reading the list of tables"));
   std::vector<Relation> relations;
+  relations.reserve(static_cast<size_t>(rows->count()));
   for (int row = 0; row < rows->count(); ++row) {
     relations.push_back({.schema = std::string(rows->text(row, 0)),
                          .name = std::string(rows->text(row, 1)),

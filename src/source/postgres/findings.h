@@ -86,9 +86,9 @@ void check_partitions(const Inspection& inspection, std::span<const TableSchema>
                       std::span<const PublishedTable> tables,
                       const std::optional<PublicationState>& publication);
 
-// Those of `tables` that the role owns: it may ALTER and publish them.
+// Those of `captured` that the role owns: it may ALTER and publish them.
 Result<std::set<uint32_t>> read_owned(const Inspection& inspection,
-                                      std::span<const TableSchema> tables);
+                                      std::span<const TableSchema> captured);
 
 // A partition that holds rows, and a captured table above it.
 struct Leaf {

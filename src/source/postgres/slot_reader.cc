@@ -36,6 +36,7 @@ SlotReader::SlotReader(ReplicationStream stream, ChangeDecoder decoder, SlotRead
       published_at_(steady_now()),
       heartbeat_due_(published_at_ + options_.heartbeat_interval) {}
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): when a batch ends, all in one place
 Result<std::shared_ptr<Batch>> SlotReader::next(SteadyTime deadline) {
   auto batch = std::make_shared<Batch>(options_.budget);
   decoder_.start_batch();

@@ -96,7 +96,7 @@ class BytesWriter {
 // As a HashMap that grew from its default size.
 uint32_t buckets_of(size_t entries) {
   uint32_t buckets = 16;
-  while (entries > buckets / 4 * 3)
+  while (entries > size_t{buckets} / 4 * 3)
     buckets *= 2;
   return buckets;
 }

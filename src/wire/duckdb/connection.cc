@@ -58,7 +58,7 @@ std::string_view Chunk::varchar(uint64_t row, uint64_t column) {
   std::memcpy(&length, slot, sizeof length);
   if (length <= kInlined) return {slot + 4, length};
   const char* bytes = nullptr;
-  std::memcpy(&bytes, slot + 8, sizeof bytes);
+  std::memcpy(static_cast<void*>(&bytes), slot + 8, sizeof bytes);
   return {bytes, length};
 }
 

@@ -53,7 +53,7 @@ std::string canonical_interval(std::string_view text) {
 }  // namespace
 
 std::string postgres_text(const std::string& name, StorageType type) {
-  const std::string text = "CAST(" + name + " AS VARCHAR)";
+  std::string text = "CAST(" + name + " AS VARCHAR)";
   switch (type.kind) {
     case Storage::kBoolean:
       return "CASE WHEN " + name + " IS NULL THEN NULL WHEN " + name + " THEN 't' ELSE 'f' END";

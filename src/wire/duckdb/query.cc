@@ -32,6 +32,7 @@ Result<void> read_plain(Statement& statement, size_t columns, const RowReader& r
   if (!result) return Failure(result.error());
   for (uint64_t row = 0; row < result->row_count(); ++row) {
     std::vector<std::optional<std::string>> texts;
+    texts.reserve(columns);
     for (uint64_t i = 0; i < columns; ++i)
       texts.push_back(result->text(row, i));
     std::vector<std::optional<std::string_view>> views(texts.begin(), texts.end());

@@ -27,8 +27,8 @@ void delete_cursor(void* data) {
 
 // DuckDB calls only what it got from a loaded library, so this cannot fail.
 const Api& api_of_process() {
-  static const Api* const api = load_api().value();
-  return *api;
+  static const Api* const kApi = load_api().value();
+  return *kApi;
 }
 
 // A batch's rows: enough for DuckDB to tell them from a large table when it orders a join.

@@ -25,7 +25,6 @@ int integer_digits(Storage kind) {
     case Storage::kSmallint:
       return 5;
     case Storage::kInteger:
-      return 10;
     case Storage::kUinteger:
       return 10;
     case Storage::kBigint:

@@ -74,7 +74,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   void answer() {
-    const auto& in = parser_->get();
+    const auto& in = parser_->get();  // NOLINT(bugprone-unchecked-optional-access): read() made it
     const Response made = handler_(to_request(in));
     out_ = {static_cast<beast::http::status>(made.status), in.version()};
     out_.set(beast::http::field::content_type, made.content_type);

@@ -35,6 +35,9 @@ class Server {
   static Result<std::unique_ptr<Server>> start(const std::string& address, Handler handler);
   ~Server();
 
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
   // Where it listens: with the port that the system chose for port 0.
   const std::string& address() const;
 

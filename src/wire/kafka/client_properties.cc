@@ -152,13 +152,13 @@ Properties client_properties(const Settings& settings, ClientRole role, std::str
 }
 
 std::span<const std::string_view> client_property_names() {
-  static const std::vector<std::string_view> names = [] {
+  static const std::vector<std::string_view> kNames = [] {
     std::vector<std::string_view> out{"producer.*", "consumer.*"};
     for (const PropertyRow& row : property_table())
       out.push_back(row.java);
     return out;
   }();
-  return names;
+  return kNames;
 }
 
 }  // namespace millrace::kafka

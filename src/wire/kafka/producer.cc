@@ -30,6 +30,7 @@ rd_kafka_vu_t bytes_of(rd_kafka_vtype_t type, std::string_view bytes) {
 rd_kafka_vu_t pointer_of(uint64_t number) {
   rd_kafka_vu_t out{};
   out.vtype = RD_KAFKA_VTYPE_OPAQUE;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): librdkafka gives it back as it is
   out.u.ptr = reinterpret_cast<void*>(static_cast<uintptr_t>(number));
   return out;
 }
@@ -44,8 +45,8 @@ std::unique_ptr<rd_kafka_headers_t, FreeHeaders> headers_of(std::span<const Reco
   return out;
 }
 
-void set_default(Properties& properties, std::string name, std::string value) {
-  properties.try_emplace(std::move(name), std::move(value));
+void set_default(Properties& properties, const char* name, const char* value) {
+  properties.try_emplace(name, value);
 }
 
 }  // namespace

@@ -136,6 +136,7 @@ Result<Rows> Connection::query(std::string_view sql,
                                const std::vector<std::optional<std::string>>& params) {
   sqlstate_.clear();
   std::vector<const char*> values;
+  values.reserve(params.size());
   for (const auto& param : params)
     values.push_back(param ? param->c_str() : nullptr);
   return answer(PQsendQueryParams(connection_.get(), std::string(sql).c_str(),
