@@ -151,14 +151,14 @@ Result<void> Bookkeeping::store_source(const std::string& target, const KnownSou
 }
 
 Result<std::vector<KnownColumn>> Bookkeeping::columns(const std::string& target) {
-  auto rows = connection_.query("SELECT * FROM _millrace.columns WHERE target = " +
-                                quote_text(target) + " ORDER BY rowid");
+  // As text: UBIGINT has none of its own here (ResultSet::text).
+  auto rows = connection_.query(
+      "SELECT * REPLACE (added_at::VARCHAR AS added_at) FROM _millrace.columns WHERE target = " +
+      quote_text(target) + " ORDER BY rowid");
   if (!rows) return Failure(rows.error());
   std::vector<KnownColumn> out;
   for (uint64_t row = 0; row < rows->row_count(); ++row) {
-    const auto text = [&](uint64_t column) {
-      return column < rows->column_count() ? rows->text(row, column).value_or("") : "";
-    };
+    const auto text = [&](uint64_t column) { return rows->text(row, column).value_or(""); };
     out.push_back({number<uint32_t>(text(1)), number<int16_t>(text(2)), text(3), text(4),
                    number<uint32_t>(text(5)), number<int32_t>(text(6)), number<Lsn>(text(7))});
   }
