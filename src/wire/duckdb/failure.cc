@@ -89,6 +89,13 @@ bool is_full(std::string_view message) {
   return has(message, "No space left") || has(message, "Disk quota exceeded");
 }
 
+// A full disk comes as a transaction that cannot be committed, too. Sentences of other types quote
+// values and statements, which may say anything.
+bool may_be_the_disk(int type) {
+  const ErrorKind kind = kind_of(type);
+  return kind == ErrorKind::kIo || kind == ErrorKind::kBusy || kind == ErrorKind::kInternal;
+}
+
 // The first line, and of that what stands before an excerpt of the statement.
 std::string first_line(std::string_view message) {
   return std::string(message.substr(0, message.find('\n')));
@@ -128,8 +135,7 @@ bool is_fatal(int type) {
 }
 
 Error error_of(int type, std::string_view message) {
-  // A full disk comes as a transaction that cannot be committed.
-  const ErrorKind kind = is_full(message) ? ErrorKind::kNoRoom : kind_of(type);
+  const ErrorKind kind = may_be_the_disk(type) && is_full(message) ? ErrorKind::kNoRoom : kind_of(type);
   if (kind == ErrorKind::kData) {
     const std::string_view error_class = message.substr(0, message.find(':'));
     return Error(kind, "DuckDB cannot compute or store a value (" + std::string(error_class) + ")",
