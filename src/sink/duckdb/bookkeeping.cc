@@ -105,9 +105,9 @@ Result<void> Bookkeeping::check_case(const std::string& target) {
 Error case_error(std::string_view one, std::string_view other) {
   return {ErrorKind::kConfig,
           "the tables " + std::string(one) + " and " + std::string(other) +
-              " differ in case alone, and DuckDB takes both names for one table",
+              " differ in case alone, and DuckDB does not tell upper from lower case in names",
           "leave one of them out by the branch's tables, or give it a branch of its own with "
-          "another duckdb.table"};
+          "another duckdb.schema or duckdb.table"};
 }
 
 Result<bool> Bookkeeping::claim(const std::string& target, bool exists) {

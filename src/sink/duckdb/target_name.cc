@@ -1,3 +1,4 @@
+#include "sink/duckdb/bookkeeping.h"
 #include "sink/duckdb/change_writer.h"
 
 namespace millrace::duckdb {
@@ -38,11 +39,7 @@ Result<bool> table_exists(Connection& connection, const TargetName& name) {
     if (!same_ignoring_case(other.schema, name.schema)) continue;
     if (other.table == name.table) return true;
     if (!same_ignoring_case(other.table, name.table)) continue;
-    return fail(ErrorKind::kConfig,
-                "table " + other.text() +
-                    " is there already, and DuckDB does not tell upper from lower case in names",
-                "give one of the two source tables a branch of its own with another duckdb.schema "
-                "or duckdb.table, or leave it out of the branch's tables");
+    return Failure(case_error(other.text(), name.text()).in(other.text() + " is there already"));
   }
   return false;
 }
