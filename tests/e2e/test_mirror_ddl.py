@@ -79,7 +79,7 @@ class MirrorDdl(ServerCase):
         self.sql("alter table t add column at timestamptz default clock_timestamp()")
         self.sql("insert into t values (3)")
         log = self.end(child)
-        self.assertEqual(self.mirror("select id, at is null from t order by id"), [(1, True), (2, True), (3, False)])
+        self.assertEqual(self.mirror('select id, "at" is null from t order by id'), [(1, True), (2, True), (3, False)])
         found = self.warnings(log, "before a column was added")
         self.assertEqual(len(found), 1, log)
         self.assertRegex(found[0], r"snapshot of the table.*table=public\.t column=at lsn=[0-9A-F]+/[0-9A-F]+")
@@ -211,7 +211,7 @@ class MirrorDdl(ServerCase):
         self.sql(f"insert into t values (1, {wide}, {wide}, '0044-03-15 BC', 'infinity', 1.5), (2, 'NaN', 'NaN', '-infinity', '4713-01-01 00:00:00 BC', 2.5), "
                  "(3, 1, 1, '2024-01-01', '294276-12-31 23:59:59', 1), (4, 1, 1, '5874897-12-31', '2024-01-01', 'NaN')")
         self.end(child)
-        self.assertEqual(self.mirror("select id, wide, free, day::varchar, at::varchar, n::varchar from t order by id"),
+        self.assertEqual(self.mirror('select id, wide, free, day::varchar, "at"::varchar, n::varchar from t order by id'),
                          [(1, wide, wide, "0044-03-15 (BC)", "infinity", "1.50"), (2, "NaN", "NaN", "-infinity", "4713-01-01 (BC) 00:00:00", "2.50")])
         letters = [json.loads(line) for path in (self.folder / "state").glob("*.mirror.dead-letters.jsonl") for line in path.read_text().splitlines()]
         self.assertEqual(len(letters), 2, letters)

@@ -42,7 +42,7 @@ Result<std::optional<std::string>> literal_of(Connection& connection, StorageTyp
   if (!rows) return Failure(rows.error());
   const auto value = rows->row_count() > 0 ? rows->text(0, 0) : std::nullopt;
   if (!value) return std::nullopt;
-  return "CAST(" + quote_text(*value) + " AS " + sql_name(type) + ")";
+  return quote_text(*value);
 }
 
 }  // namespace millrace::duckdb
