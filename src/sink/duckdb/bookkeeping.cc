@@ -92,8 +92,9 @@ Result<void> Bookkeeping::store(const Progress& progress) {
 
 // DuckDB's names know no case.
 Result<void> Bookkeeping::check_case(const std::string& target) {
-  auto rows = connection_.query("SELECT target FROM _millrace.targets WHERE lower(target) = lower(" +
-                                quote_text(target) + ") AND target <> " + quote_text(target));
+  auto rows =
+      connection_.query("SELECT target FROM _millrace.targets WHERE lower(target) = lower(" +
+                        quote_text(target) + ") AND target <> " + quote_text(target));
   if (!rows) return Failure(rows.error());
   for (uint64_t row = 0; row < rows->row_count(); ++row) {
     const std::string other = rows->text(row, 0).value_or("");
@@ -135,10 +136,12 @@ Result<bool> Bookkeeping::claim(const std::string& target, bool exists) {
 
 Result<std::optional<KnownSource>> Bookkeeping::source(const std::string& target) {
   auto rows = connection_.query(
-      "SELECT source, oid, file_node, attnum_max FROM _millrace.sources WHERE target = " + quote_text(target));
+      "SELECT source, oid, file_node, attnum_max FROM _millrace.sources WHERE target = " +
+      quote_text(target));
   if (!rows) return Failure(rows.error());
   if (rows->row_count() == 0) return std::nullopt;
-  return KnownSource{rows->text(0, 0).value_or(""), number<uint32_t>(rows->text(0, 1).value_or("0")),
+  return KnownSource{rows->text(0, 0).value_or(""),
+                     number<uint32_t>(rows->text(0, 1).value_or("0")),
                      number<uint32_t>(rows->text(0, 2).value_or("0")),
                      number<int16_t>(rows->text(0, 3).value_or("0"))};
 }

@@ -36,8 +36,8 @@ Result<std::optional<std::string>> literal_of(Connection& connection, StorageTyp
                                               const std::string& text) {
   RowSources& sources = connection.database().rows();
   const int64_t id = sources.add(std::make_shared<OneValue>(type, text));
-  auto rows = connection.query("SELECT CAST(v AS VARCHAR) FROM " + std::string(kRowsFunction) + "(" +
-                               std::to_string(id) + ")");
+  auto rows = connection.query("SELECT CAST(v AS VARCHAR) FROM " + std::string(kRowsFunction) +
+                               "(" + std::to_string(id) + ")");
   sources.remove(id);
   if (!rows) return Failure(rows.error());
   const auto value = rows->row_count() > 0 ? rows->text(0, 0) : std::nullopt;

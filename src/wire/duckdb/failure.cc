@@ -135,7 +135,8 @@ bool is_fatal(int type) {
 }
 
 Error error_of(int type, std::string_view message) {
-  const ErrorKind kind = may_be_the_disk(type) && is_full(message) ? ErrorKind::kNoRoom : kind_of(type);
+  const ErrorKind kind =
+      may_be_the_disk(type) && is_full(message) ? ErrorKind::kNoRoom : kind_of(type);
   if (kind == ErrorKind::kData) {
     const std::string_view error_class = message.substr(0, message.find(':'));
     return Error(kind, "DuckDB cannot compute or store a value (" + std::string(error_class) + ")",
@@ -167,8 +168,8 @@ Error open_error(std::string_view file, std::string_view message) {
     return Error(ErrorKind::kIo, name + " is damaged: its checksum is wrong",
                  "restore it from a copy, or move it away and let the branches snapshot anew");
   }
-  return Error(is_full(message) ? ErrorKind::kNoRoom : ErrorKind::kIo, name + " cannot be opened: " + first_line(message),
-               io_cure(message));
+  return Error(is_full(message) ? ErrorKind::kNoRoom : ErrorKind::kIo,
+               name + " cannot be opened: " + first_line(message), io_cure(message));
 }
 
 }  // namespace millrace::duckdb
