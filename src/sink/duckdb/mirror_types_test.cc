@@ -108,29 +108,29 @@ TEST_F(MirrorTypesTest, WhatDuckDbCannotHoldIsRefused) {
 }
 
 struct AddedColumn {
-  PgType type;
   const char* value;
+  PgType type;
   int32_t typmod = -1;
 };
 
 const AddedColumn kAddedColumns[] = {
-    {PgType::kBool, "t"},
-    {PgType::kInt2, "-32768"},
-    {PgType::kInt8, "9223372036854775807"},
-    {PgType::kOid, "4294967295"},
-    {PgType::kFloat4, "0.1"},
-    {PgType::kFloat8, "NaN"},
-    {PgType::kText, "it's \xC3\xA4 \\ NULL"},
-    {PgType::kBytea, "\\x00ff27"},
-    {PgType::kUuid, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
-    {PgType::kDate, "-infinity"},
-    {PgType::kTime, "24:00:00"},
-    {PgType::kTimetz, "10:00:00.5-03:30"},
-    {PgType::kTimestamp, "infinity"},
-    {PgType::kTimestamptz, "0044-03-15 12:00:00+00 BC"},
-    {PgType::kInterval, "1 mon -3 days"},
-    {PgType::kJsonb, R"({"a": "'"})"},
-    {PgType::kNumeric, "1.50", numeric_typmod(10, 2)},
+    {"t", PgType::kBool},
+    {"-32768", PgType::kInt2},
+    {"9223372036854775807", PgType::kInt8},
+    {"4294967295", PgType::kOid},
+    {"0.1", PgType::kFloat4},
+    {"NaN", PgType::kFloat8},
+    {"it's \xC3\xA4 \\ NULL", PgType::kText},
+    {"\\x00ff27", PgType::kBytea},
+    {"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", PgType::kUuid},
+    {"-infinity", PgType::kDate},
+    {"24:00:00", PgType::kTime},
+    {"10:00:00.5-03:30", PgType::kTimetz},
+    {"infinity", PgType::kTimestamp},
+    {"0044-03-15 12:00:00+00 BC", PgType::kTimestamptz},
+    {"1 mon -3 days", PgType::kInterval},
+    {R"({"a": "'"})", PgType::kJsonb},
+    {"1.50", PgType::kNumeric, numeric_typmod(10, 2)},
 };
 
 // Each ADD COLUMN must leave the others possible in its transaction.
@@ -139,7 +139,7 @@ TEST_F(MirrorTypesTest, ColumnsOfAllTypesThatAreAddedTogetherHaveTheirValuesInOl
   auto v2 = std::make_shared<TableSchema>(*v1);
   v2->version = next_schema_version();
   TestRow row = {"2"};
-  for (const auto& [type, value, typmod] : kAddedColumns) {
+  for (const auto& [value, type, typmod] : kAddedColumns) {
     const auto number = static_cast<int16_t>(v2->columns.size() + 1);
     Column& column =
         v2->columns.emplace_back(test_column("c" + std::to_string(number), type, typmod));
