@@ -178,7 +178,7 @@ void Branch::write_loop(std::stop_token stop) {
   while (!stop.stop_requested()) {
     auto view = ready_.pop(held_.empty() ? steady_now() + kIdleWait : steady_now());
     if (view) {
-      if (const auto done = write_one(*view, stop); !done) {
+      if (const auto done = write_one(std::move(*view), stop); !done) {
         if (!recover(done.error(), stop)) return;
         continue;
       }
@@ -227,7 +227,7 @@ bool Branch::open_sink(std::stop_token stop) {
   return false;
 }
 
-Result<void> Branch::write_one(const BatchView& view, std::stop_token stop) {
+Result<void> Branch::write_one(BatchView view, std::stop_token stop) {
   const size_t bytes = view.batch->bytes();
   if (dead_letters() != nullptr) {
     if (auto noted = dead_letters()->passing(view); !noted) return noted;

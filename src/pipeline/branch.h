@@ -115,7 +115,7 @@ class Branch {
   void write_loop(std::stop_token stop);
   Result<void> prepare(BatchView& view);
   bool open_sink(std::stop_token stop);
-  Result<void> write_one(const BatchView& view, std::stop_token stop);
+  Result<void> write_one(BatchView view, std::stop_token stop);
   Result<void> write_held(std::stop_token stop);
   Result<void> take_report(const SinkReport& report);
   Result<void> forget_stored(const Progress& stored);
