@@ -47,6 +47,12 @@ class EmailSink final : public Sink {
         client_(config_),
         put_off_(Millis(config_.retry_max_ms)) {}
 
+  // The message under way writes to the ledger.
+  ~EmailSink() override { client_.reset(); }
+
+  EmailSink(const EmailSink&) = delete;
+  EmailSink& operator=(const EmailSink&) = delete;
+
   Result<std::optional<Progress>> open() override;
   Result<void> write(BatchView view) override;
   Result<SinkReport> poll(SteadyTime deadline) override;
@@ -84,7 +90,7 @@ class EmailSink final : public Sink {
   PutOffMails put_off_;                // outlives open(), as the server's patience does
   std::optional<Error> said_to_wait_;  // last 4xx, until poll() has reported it
   std::optional<std::pair<MailId, MailState>> unnoted_;  // an end that the ledger did not take
-  std::optional<Error> ledger_error_;  // met inside the SMTP client's callback
+  std::optional<Error> ledger_error_;  // met in the message's thread
   bool retried_ = false;               // the message under way is a second try
   SteadyTime next_start_{};            // mail.rate.max
   uint64_t retired_seq_ = 0;
@@ -99,6 +105,7 @@ Result<std::optional<Progress>> EmailSink::open() {
   waiting_.clear();
   sending_.reset();
   said_to_wait_.reset();
+  ledger_error_.reset();
   ledger_.reset();
   retried_ = false;
   auto builder = MessageBuilder::make(config_, context_.pipeline + "/" + context_.branch);

@@ -5,7 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 namespace millrace {
@@ -80,31 +84,27 @@ class SmtpClient::Transfer {
     curl_easy_setopt(easy_, CURLOPT_MAIL_RCPT, recipients_);
     curl_easy_setopt(easy_, CURLOPT_INFILESIZE_LARGE,
                      static_cast<curl_off_t>(message_.text.size()));
-    curl_multi_add_handle(multi_, easy_);
+    is_given_up_ = false;
+    is_done_ = false;
     is_busy_ = true;
+    thread_ = std::jthread([this] { transfer(); });
   }
 
   std::optional<SmtpResult> run(SteadyTime deadline) {
-    while (true) {
-      int running = 0;
-      curl_multi_perform(multi_, &running);
-      if (running == 0) break;
-      const auto left = std::chrono::ceil<Millis>(deadline - steady_now()).count();
-      if (left <= 0) return std::nullopt;
-      curl_multi_poll(multi_, nullptr, 0, static_cast<int>(std::min<int64_t>(left, 60000)),
-                      nullptr);
-    }
-    CURLcode code = CURLE_FAILED_INIT;
-    int queued = 0;
-    while (const CURLMsg* done = curl_multi_info_read(multi_, &queued)) {
-      if (done->msg == CURLMSG_DONE) code = done->data.result;
+    {
+      std::unique_lock lock(mutex_);
+      if (!done_.wait_until(lock, deadline, [this] { return is_done_; })) return std::nullopt;
     }
     stop();
-    return result(code);
+    return result(code_);
   }
 
   void stop() {
-    if (is_busy_) curl_multi_remove_handle(multi_, easy_);
+    if (thread_.joinable()) {
+      is_given_up_ = true;
+      curl_multi_wakeup(multi_);
+      thread_.join();
+    }
     is_busy_ = false;
     curl_slist_free_all(std::exchange(recipients_, nullptr));
   }
@@ -151,6 +151,36 @@ class SmtpClient::Transfer {
     set(CURLOPT_DEBUGFUNCTION, &Transfer::trace);
     set(CURLOPT_DEBUGDATA, this);
     set(CURLOPT_WRITEFUNCTION, &Transfer::discard);
+    set(CURLOPT_XFERINFOFUNCTION, &Transfer::is_given_up);
+    set(CURLOPT_XFERINFODATA, this);
+    set(CURLOPT_NOPROGRESS, 0L);
+  }
+
+  // In a thread of its own: libcurl blocks while it waits for the answer to a text, for as long as the
+  // server may take.
+  void transfer() {
+    constexpr int kLookMs = 1000;
+    curl_multi_add_handle(multi_, easy_);
+    int running = 0;
+    // What is given up ends by libcurl's own hand, which leaves the text without its end.
+    while (curl_multi_perform(multi_, &running) == CURLM_OK && running > 0)
+      curl_multi_poll(multi_, nullptr, 0, kLookMs, nullptr);
+    CURLcode code = CURLE_FAILED_INIT;
+    int queued = 0;
+    while (const CURLMsg* done = curl_multi_info_read(multi_, &queued)) {
+      if (done->msg == CURLMSG_DONE) code = done->data.result;
+    }
+    curl_multi_remove_handle(multi_, easy_);
+    const std::lock_guard lock(mutex_);
+    code_ = code;
+    is_done_ = true;
+    done_.notify_one();
+  }
+
+  // libcurl asks at least once a second, also where it blocks.
+  static int is_given_up(void* self, curl_off_t /*to_get*/, curl_off_t /*got*/,
+                         curl_off_t /*to_give*/, curl_off_t /*given*/) {
+    return static_cast<const Transfer*>(self)->is_given_up_ ? 1 : 0;
   }
 
   template <class T>
@@ -266,6 +296,12 @@ class SmtpClient::Transfer {
   std::string reply_;  // the last one since the last command or the end of the text
   std::string partial_line_;
   std::array<char, CURL_ERROR_SIZE> library_message_{};
+  std::atomic<bool> is_given_up_ = false;
+  std::mutex mutex_;
+  std::condition_variable done_;
+  bool is_done_ = false;                // mutex_
+  CURLcode code_ = CURLE_FAILED_INIT;  // mutex_
+  std::jthread thread_;  // while a message is under way, what is not atomic nor under mutex_ is its
 };
 
 SmtpClient::SmtpClient(const EmailSinkConfig& config)

@@ -1,5 +1,6 @@
-// Sends one message at a time to one SMTP server over a connection that is kept (libcurl's multi
-// interface, driven by run(); no thread of its own). The process must ignore SIGPIPE.
+// Sends one message at a time to one SMTP server over a connection that is kept. Each message has a
+// thread of its own, for libcurl blocks while it waits for the server's answer to a text. The process
+// must ignore SIGPIPE.
 #pragma once
 
 #include <functional>
@@ -17,8 +18,8 @@ struct SmtpMessage {
   std::string sender;
   std::string recipient;
   std::string text;  // lines end with CRLF
-  // Called when the server has asked for the text, before its first byte goes out; false stops the
-  // transaction.
+  // Called when the server has asked for the text, before its first byte goes out, in the message's
+  // thread, until run() has given the result; false stops the transaction.
   std::function<bool()> before_text;
 };
 
@@ -35,10 +36,10 @@ class SmtpClient {
   // Not while busy.
   void start(SmtpMessage message);
 
-  // Works on the message until its result or the deadline.
+  // Waits for the message's result until the deadline.
   std::optional<SmtpResult> run(SteadyTime deadline);
 
-  // Gives up the message and the connection.
+  // Gives up the message and its connection; within a second.
   void reset();
 
   // Connects, greets, makes TLS, logs in and asks whether the sender may send; sends nothing.
