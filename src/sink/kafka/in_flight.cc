@@ -9,15 +9,18 @@ void InFlight::push(BatchView view) {
   Entry entry;
   entry.first = next_first_;
   next_first_ += view.records.size();
+  entry.is_settled.resize(view.records.size());
   entry.view = std::move(view);
   entries_.push_back(std::move(entry));
 }
 
 InFlight::Place InFlight::next() {
   while (cursor_ < entries_.size()) {
-    const Entry& entry = entries_[cursor_];
-    if (entry.handed < entry.view.records.size())
-      return {&entry.view, &entry.view.records[entry.handed]};
+    Entry& entry = entries_[cursor_];
+    const size_t count = entry.view.records.size();
+    while (entry.handed < count && entry.is_settled[entry.handed])
+      ++entry.handed;
+    if (entry.handed < count) return {&entry.view, &entry.view.records[entry.handed]};
     ++cursor_;
   }
   return {};
@@ -34,8 +37,9 @@ void InFlight::hand_over_next(size_t bytes) {
 }
 
 void InFlight::settle_next() {
-  ++entries_[cursor_].handed;
-  ++entries_[cursor_].settled;
+  Entry& entry = entries_[cursor_];
+  entry.is_settled[entry.handed++] = true;
+  ++entry.settled;
 }
 
 // The last entry that begins at or before it: empty batches share their first number with the next
@@ -51,7 +55,9 @@ std::optional<size_t> InFlight::find(uint64_t number) const {
 void InFlight::settle(uint64_t number, size_t bytes) {
   const auto found = find(number);
   if (!found) return;
-  ++entries_[*found].settled;
+  Entry& entry = entries_[*found];
+  entry.is_settled[number - entry.first] = true;
+  ++entry.settled;
   --outstanding_;
   bytes_ -= bytes;
 }
@@ -77,12 +83,14 @@ bool InFlight::is_refused(uint64_t number) const {
   return found && entries_[*found].refused.contains(number - entries_[*found].first);
 }
 
-void InFlight::rewind() {
+void InFlight::rewind(bool keeps_settled) {
   for (Entry& entry : entries_) {
     entry.first = next_first_;
     next_first_ += entry.view.records.size();
     entry.handed = 0;
+    if (keeps_settled) continue;
     entry.settled = 0;
+    entry.is_settled.assign(entry.view.records.size(), false);
   }
   cursor_ = 0;
   outstanding_ = 0;

@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "event/batch.h"
 
@@ -37,8 +38,9 @@ class InFlight {
   bool refuse(uint64_t number);
   bool is_refused(uint64_t number) const;
 
-  // Everything from the front is to be handed over once more, under new numbers.
-  void rewind();
+  // Everything from the front is to be handed over once more, under new numbers; what has settled too,
+  // unless it keeps that.
+  void rewind(bool keeps_settled);
   void clear();
 
   // Lets settled batches go. Returns the seq of the newest that ever left; 0 = none.
@@ -61,7 +63,8 @@ class InFlight {
     uint64_t first = 0;  // number of its first record
     size_t handed = 0;
     size_t settled = 0;
-    std::set<size_t> refused;  // indices of records
+    std::vector<bool> is_settled;  // by index of record
+    std::set<size_t> refused;      // indices of records
     std::set<uint32_t> refused_changes;
   };
 

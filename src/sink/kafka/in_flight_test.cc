@@ -75,7 +75,7 @@ TEST_F(InFlightTest, ARewindHandsOverAllAgainUnderNewNumbers) {
   const auto first = hand_over_all();
   in_flight_.settle(first[0], 10);
   in_flight_.refuse(first[1]);
-  in_flight_.rewind();
+  in_flight_.rewind(false);
   EXPECT_EQ(in_flight_.bytes(), 0U);
   in_flight_.settle(first[2], 10);  // a late word of the old producer
   EXPECT_FALSE(in_flight_.outstanding());
@@ -84,6 +84,25 @@ TEST_F(InFlightTest, ARewindHandsOverAllAgainUnderNewNumbers) {
   EXPECT_GT(again[0], first[2]);
   EXPECT_FALSE(in_flight_.is_refused(again[0]));
   EXPECT_TRUE(in_flight_.is_refused(again[1]));
+}
+
+TEST_F(InFlightTest, ARewindCanKeepWhatHasSettled) {
+  in_flight_.push(view(1, 2));
+  in_flight_.push(view(2, 3));
+  const auto first = hand_over_all();
+  for (const size_t i : {0, 1, 3})
+    in_flight_.settle(first[i], 10);
+  in_flight_.rewind(true);
+  const auto again = hand_over_all();
+  ASSERT_EQ(again.size(), 2U);
+  EXPECT_EQ(in_flight_.at(again[0]).record, &in_flight_.at(again[0]).view->records[0]);
+  EXPECT_EQ(in_flight_.at(again[1]).record, &in_flight_.at(again[1]).view->records[2]);
+  EXPECT_EQ(in_flight_.advance(), 1U);
+  in_flight_.settle(again[0], 10);
+  EXPECT_EQ(in_flight_.advance(), 1U);
+  in_flight_.settle(again[1], 10);
+  EXPECT_EQ(in_flight_.advance(), 2U);
+  EXPECT_EQ(in_flight_.bytes(), 0U);
 }
 
 TEST_F(InFlightTest, AChangeIsRefusedOnce) {

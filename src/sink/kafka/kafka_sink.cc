@@ -34,7 +34,8 @@ size_t cost(const Record& record) {
 }
 
 // A broker refuses a batch as a whole when one of its records is too large or invalid. Then all
-// that is not durable is sent again, each record alone, so that the broker tells which one it was.
+// that was not acknowledged is sent again, each record alone, so that the broker tells which one it
+// was. Without idempotence what was acknowledged may stand behind what was not: it is repeated too.
 class KafkaSink final : public Sink, private kafka::DeliveryListener {
  public:
   KafkaSink(KafkaSinkConfig config, const SinkContext& context)
@@ -89,6 +90,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
 
  private:
   size_t max_bytes() const;
+  bool is_idempotent() const;
   Result<void> start_producer();
   Result<void> hand_over();
   Result<void> hand_over_one(const InFlight::Place& place);
@@ -124,6 +126,11 @@ size_t KafkaSink::max_bytes() const {
   return context_.budget == nullptr ? kWithoutBudget : context_.budget->max() / 4;
 }
 
+bool KafkaSink::is_idempotent() const {
+  const auto told = config_.client.find("enable.idempotence");
+  return told == config_.client.end() || told->second == "true";
+}
+
 Result<void> KafkaSink::start_producer() {
   topics_.reset();
   producer_.reset();
@@ -134,8 +141,7 @@ Result<void> KafkaSink::start_producer() {
   properties["allow.auto.create.topics"] = config_.topic_rules.enabled() ? "false" : "true";
   if (alone_until_ != 0) {
     properties["batch.num.messages"] = "1";
-  } else if (const auto idempotence = properties.find("enable.idempotence");
-             idempotence == properties.end() || idempotence->second == "true") {
+  } else if (is_idempotent()) {
     // After a refused batch nothing that follows it is sent: the order of a key holds.
     properties["enable.gapless.guarantee"] = "true";
   }
@@ -269,7 +275,7 @@ Result<void> KafkaSink::send_alone(const Error& why) {
   log::warn("kafka refused a batch, sending its records one by one",
             {{"branch", context_.branch}, {"error", why.message}, {"batch_size", batch_bytes_}});
   if (auto made = start_producer(); !made) return made;
-  in_flight_.rewind();
+  in_flight_.rewind(is_idempotent());
   return {};
 }
 
