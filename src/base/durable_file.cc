@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -175,6 +176,18 @@ Result<void> replace_file(const std::string& path, std::string_view content) {
     return done;
   }
   return sync_folder_of(path);
+}
+
+Result<void> name_new_file(const std::string& made, const std::string& path) {
+  int rc = ::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+  // Some file systems cannot refuse to replace.
+  if (rc != 0 && (errno == EINVAL || errno == ENOSYS) && !exists(path)) {
+    rc = ::rename(made.c_str(), path.c_str());
+  }
+  if (rc == 0) return sync_folder_of(path);
+  const int error_number = errno;
+  ::unlink(made.c_str());
+  return exists(path) ? Result<void>() : Failure(io_error("name", path, error_number));
 }
 
 Result<std::optional<std::string>> read_whole_file(const std::string& path) {

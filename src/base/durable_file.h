@@ -56,6 +56,10 @@ class AppendFile {
 // only when killed.
 Result<void> replace_file(const std::string& path, std::string_view content);
 
+// Gives a file that is whole and synced the name that it is for, durably. A file that has this name
+// already stays, and is no error; then `made` is gone.
+Result<void> name_new_file(const std::string& made, const std::string& path);
+
 // nullopt: there is no such file.
 Result<std::optional<std::string>> read_whole_file(const std::string& path);
 

@@ -71,6 +71,18 @@ TEST_F(DurableFile, IsReplacedWhole) {
   EXPECT_FALSE(std::filesystem::exists(path("a.tmp")));
 }
 
+TEST_F(DurableFile, ANewNameReplacesNothing) {
+  const auto made = [this](const char* content) {
+    std::ofstream(path("made")) << content;
+    return name_new_file(path("made"), path("named"));
+  };
+  EXPECT_TRUE(made("first"));
+  EXPECT_TRUE(made("second"));
+  EXPECT_EQ(*read_whole_file(path("named")).value(), "first");
+  EXPECT_EQ(*read_whole_file(path("made")), std::nullopt);
+  EXPECT_FALSE(name_new_file(path("none"), path("never")));
+}
+
 TEST_F(DurableFile, WhetherItCouldBeMadeIsAskedOfTheNearestFolder) {
   EXPECT_TRUE(check_creatable(path("a")));
   EXPECT_TRUE(check_creatable(path("not/made/yet/a")));

@@ -1,11 +1,14 @@
 #include "wire/duckdb/database.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <mutex>
 
+#include "base/durable_file.h"
 #include "wire/duckdb/failure.h"
 
 namespace millrace::duckdb {
@@ -103,6 +106,7 @@ Result<std::shared_ptr<Database>> Database::open_file(const Api& api, const std:
     if (auto done = open_one->grow(options); !done) return Failure(done.error());
     return open_one;
   }
+  if (auto there = make_file(api, path); !there) return Failure(there.error());
   std::shared_ptr<Database> made(new Database(api, path));
   if (auto done = made->start(options); !done) {
     made->close();  // not by the destructor, which would wait for the lock
@@ -110,6 +114,31 @@ Result<std::shared_ptr<Database>> Database::open_file(const Api& api, const std:
   }
   entry = {made, true};
   return made;
+}
+
+// What DuckDB leaves when it cannot write the start of a new file is no database, and no start would
+// get over it. So a file gets its name when it is whole.
+Result<void> Database::make_file(const Api& api, const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error) || error) return {};  // DuckDB tells what is wrong
+  const std::string unnamed = path + ".new." + std::to_string(::getpid());
+  std::filesystem::remove(unnamed, error);
+  Config config(api);
+  config.set("threads", "1");
+  Database empty(api, "");
+  char* message = nullptr;
+  const bool made =
+      api.open_ext(unnamed.c_str(), &empty.handle_, config.get(), &message) == kSuccess;
+  Result<void> done;
+  if (!made) {
+    done = Failure(open_error(path, message == nullptr ? "" : message));
+    if (message != nullptr) api.free(message);
+    empty.handle_ = nullptr;
+  }
+  empty.close();
+  if (done) done = name_new_file(unnamed, path);
+  if (!done) std::filesystem::remove(unnamed, error);
+  return done;
 }
 
 Result<void> Database::start(const DatabaseOptions& options) {

@@ -65,6 +65,7 @@ class Database : public std::enable_shared_from_this<Database> {
 
   static Result<std::shared_ptr<Database>> open_file(const Api& api, const std::string& path,
                                                      const DatabaseOptions& options);
+  static Result<void> make_file(const Api& api, const std::string& path);
   Result<void> start(const DatabaseOptions& options);
   void close();
   Result<void> grow(const DatabaseOptions& options);

@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include "wire/duckdb/test_rows.h"
@@ -130,6 +133,18 @@ TEST_F(DatabaseTest, AFolderThatMayNotBeWrittenIsAnIoErrorWithItsCure) {
     return is_right ? 0 : 1;
   });
   EXPECT_EQ(code, 0);
+}
+
+TEST_F(DatabaseTest, AFileWhoseStartCannotBeWrittenIsNotThere) {
+  const int code = in_child([&] {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{.rlim_cur = 6000, .rlim_max = 6000};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 3;
+    return Database::open(file_, {}) ? 2 : 0;
+  });
+  EXPECT_EQ(code, 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  EXPECT_TRUE(Database::open(file_, {}));
 }
 
 TEST_F(DatabaseTest, AValueThatSpeaksOfAFullDiskIsNotOne) {
