@@ -27,11 +27,13 @@ std::optional<Lsn> parse_lsn(std::string_view text) {
 }
 
 std::string to_json(const Offset& o) {
+  const std::string last_commit =
+      o.last_commit ? fmt::format(R"("last_commit":{},)", *o.last_commit) : std::string();
   return fmt::format(
-      R"({{"commit_lsn":{},"ordinal":{},"lsn":{},"lsn_proc":{},"lsn_commit":{},"xid":{},"commit_us":{},)"
+      R"({{"commit_lsn":{},"ordinal":{},"lsn":{},"lsn_proc":{},"lsn_commit":{},{}"xid":{},"commit_us":{},)"
       R"("message_type":{},"snapshot":{},"last_snapshot_record":{},"system_id":{},"timeline":{}}})",
-      o.position.commit_lsn, o.position.ordinal, o.lsn, o.lsn_proc, o.lsn_commit, o.xid,
-      o.commit_us, json_quoted(o.message_type), static_cast<int>(o.snapshot),
+      o.position.commit_lsn, o.position.ordinal, o.lsn, o.lsn_proc, o.lsn_commit, last_commit,
+      o.xid, o.commit_us, json_quoted(o.message_type), static_cast<int>(o.snapshot),
       o.last_snapshot_record, o.system_id, o.timeline);
 }
 
@@ -52,6 +54,7 @@ std::optional<Offset> offset_from_json(std::string_view json) {
   o.lsn = number("lsn");
   o.lsn_proc = number("lsn_proc");
   o.lsn_commit = number("lsn_commit");
+  if (root["last_commit"].error() == simdjson::SUCCESS) o.last_commit = number("last_commit");
   o.xid = static_cast<uint32_t>(number("xid"));
   good &= root["commit_us"].get_int64().get(o.commit_us) == simdjson::SUCCESS;
   std::string_view type;

@@ -105,6 +105,7 @@ void write_offset(MapWriter& map, const Offset& offset) {
   map.number_if("txId", offset.xid);
   if (offset.commit_us != 0) map.raw("ts_usec", std::to_string(offset.commit_us));
   if (offset.position != Position{}) map.text("millrace_position", position_text(offset.position));
+  if (offset.last_commit) map.text("millrace_last_commit", format_lsn(*offset.last_commit));
   if (offset.system_id != 0) {
     map.text("millrace_server", fmt::format("{}/{}", offset.system_id, offset.timeline));
   }
@@ -195,6 +196,7 @@ Offset read_offset(const simdjson::dom::object& map) {
   if (map["ts_usec"].get(commit_us) == simdjson::SUCCESS) offset.commit_us = commit_us;
   offset.message_type = text_at(map, "messageType");
   offset.position = parse_position(text_at(map, "millrace_position"));
+  offset.last_commit = parse_lsn(text_at(map, "millrace_last_commit"));
   parse_server(text_at(map, "millrace_server"), offset);
   return offset;
 }

@@ -13,6 +13,7 @@
 // Ours are texts, because Connect takes no nested maps and would cut a number above 2^63:
 //   millrace_position   commit LSN, ':' and the ordinal ("end" for all of the transaction)
 //   millrace_server     system identifier '/' timeline
+//   millrace_last_commit  Offset::last_commit, where there is one
 //   millrace_stream_X   JSON text of stream X's own Offset: a snapshot that runs beside the slot's
 //   stream
 // Debezium reads its members by name and does not see them; after it has written, they are gone,

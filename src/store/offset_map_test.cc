@@ -68,6 +68,17 @@ TEST(OffsetMap, WhatHasNoValueIsLeftOut) {
       R"({"lsn_proc":24023128,"messageType":"INSERT","lsn":24023128,"ts_usec":1720000000123456})");
 }
 
+TEST(OffsetMap, TheLastCommitIsKeptWhereItIsNotLsnCommit) {
+  for (const Lsn last : {Lsn{0}, Lsn{0x16E9000}}) {
+    Offset offset;
+    offset.lsn = offset.lsn_commit = 0x16E9058;
+    offset.last_commit = last;
+    const Progress progress{{std::string(kSlotStream), offset}};
+    EXPECT_EQ(from_offset_map(to_offset_map(progress, "")).value(), progress);
+    EXPECT_EQ(offset_from_json(to_json(offset)), offset);
+  }
+}
+
 TEST(OffsetMap, RunningSnapshotHasDebeziumsMembers) {
   const Progress progress{{std::string(kSnapshotStream), snapshot(SnapshotPhase::kRunning)}};
   EXPECT_EQ(

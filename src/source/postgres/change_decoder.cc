@@ -40,7 +40,8 @@ ChangeDecoder::ChangeDecoder(RelationCache& relations, DecoderOptions options, c
       options_(std::move(options)),
       offset_(from),
       commit_us_(from.commit_us),
-      last_commit_(from.snapshot == SnapshotPhase::kNone ? from.lsn_commit : 0) {
+      last_commit_(from.last_commit.value_or(
+          from.snapshot == SnapshotPhase::kNone ? from.lsn_commit : 0)) {
   type_ = "COMMIT";
   for (const Op op : {Op::kCreate, Op::kUpdate, Op::kDelete, Op::kTruncate, Op::kMessage}) {
     if (from.message_type == type_of(op)) type_ = type_of(op);
@@ -51,6 +52,7 @@ ChangeDecoder::ChangeDecoder(RelationCache& relations, DecoderOptions options, c
     const bool streamed = from.snapshot == SnapshotPhase::kNone && from.message_type != "COMMIT";
     if (streamed && from.xid != 0) debezium_ = from;
   }
+  note_last_commit();
   offset_.message_type.clear();
   offset_.snapshot = SnapshotPhase::kNone;
   offset_.last_snapshot_record = false;
@@ -70,6 +72,7 @@ bool ChangeDecoder::advance(Lsn wal_end) {
   offset_.lsn = std::max(offset_.lsn, wal_end);
   offset_.lsn_proc = offset_.lsn;
   offset_.lsn_commit = std::max(offset_.lsn_commit, wal_end);
+  note_last_commit();
   type_ = type_of(Op::kCommit);
   return true;
 }
@@ -77,7 +80,8 @@ bool ChangeDecoder::advance(Lsn wal_end) {
 Result<void> ChangeDecoder::decode(const StreamMessage& at, Batch& batch) {
   auto read = pgoutput::read_message(at.payload, at.lsn);
   if (!read) return Failure(read.error());
-  if (tied_events_ > 0 && at.lsn != debezium_->lsn) settle_ties(batch);
+  // A table's description has LSN 0, and may stand between two events that share theirs.
+  if (tied_events_ > 0 && at.lsn > debezium_->lsn) settle_ties(batch);
   if (const auto* r = std::get_if<pgoutput::Row>(&*read)) return row(*r, at, batch);
   if (const auto* b = std::get_if<pgoutput::Begin>(&*read)) return begin(*b, at, batch);
   if (const auto* c = std::get_if<pgoutput::Commit>(&*read)) return commit(*c, at, batch);
@@ -130,6 +134,7 @@ Result<void> ChangeDecoder::commit(const pgoutput::Commit& commit, const StreamM
     }
   }
   last_commit_ = commit.end_lsn;
+  note_last_commit();
   return {};
 }
 
@@ -185,6 +190,7 @@ Result<void> ChangeDecoder::message(const pgoutput::LogicalMessage& message,
     offset_.lsn = offset_.lsn_proc = offset_.lsn_commit = last_commit_ = at.lsn;
     offset_.xid = 0;
     offset_.commit_us = commit_us_;
+    note_last_commit();
     type_ = type_of(Op::kMessage);
   }
   if (options_.captures_message && !options_.captures_message(message.prefix)) return {};
@@ -220,6 +226,11 @@ Result<void> ChangeDecoder::require_transaction(std::string_view what, Lsn at) c
   if (in_transaction_) return {};
   return fail(ErrorKind::kProtocol,
               std::string(what) + " outside a transaction at " + format_lsn(at));
+}
+
+void ChangeDecoder::note_last_commit() {
+  offset_.last_commit.reset();
+  if (offset_.lsn_commit != last_commit_) offset_.last_commit = last_commit_;
 }
 
 Change ChangeDecoder::change(Op op, const StreamMessage& at) const {

@@ -69,6 +69,7 @@ class ChangeDecoder {
   Result<void> message(const pgoutput::LogicalMessage& message, const StreamMessage& at,
                        Batch& batch);
   bool next_event(const StreamMessage& at, std::string_view type);
+  void note_last_commit();
   Result<void> require_transaction(std::string_view what, Lsn at) const;
   Change change(Op op, const StreamMessage& at) const;
   void append(const Change& change, size_t bytes, Batch& batch);

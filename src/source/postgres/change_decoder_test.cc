@@ -174,6 +174,11 @@ TEST_F(ChangeDecoderTest, TheServersPositionCountsOnlyBetweenTransactions) {
   EXPECT_EQ(decoder->offset().lsn_proc, 500u);
   EXPECT_FALSE(decoder->advance(400));
   EXPECT_EQ(decoder->last_commit(), 240u);
+  // Nor does a restart there make another event of the next one.
+  start(*offset_from_json(to_json(decoder->offset())));
+  feed(510, bytes::begin(600, 6));
+  row(510, kTable, "1");
+  EXPECT_EQ(batch.changes.back().last_commit_lsn, 240u);
 }
 
 TEST_F(ChangeDecoderTest, ACommitRecordThatStartsAtTheServersPositionIsStillToCome) {
@@ -263,6 +268,18 @@ TEST_F(DebeziumOffsetTest, SeveralEventsAtTheStoredLsnComeAgain) {
   row(130, kTable, "d");
   EXPECT_FALSE(decoder->undecided());
   EXPECT_THAT(ids(), ElementsAre("b", "c", "d"));
+}
+
+// A message ends where the next row begins.
+TEST_F(DebeziumOffsetTest, ATablesDescriptionBetweenTwoOfThemDecidesNothing) {
+  start(offset(120, 100, 5, "MESSAGE"));
+  feed(110, bytes::begin(200, 5));
+  feed(120, bytes::message(true, 120, "wanted", "c"));
+  feed(0, bytes::relation(kTable, "public", "t", {{"id", 23, true}}));
+  EXPECT_TRUE(decoder->undecided());
+  row(120, kTable, "b");
+  feed(240, bytes::commit(200, 240));
+  EXPECT_EQ(batch.changes.size(), 2u);
 }
 
 TEST_F(DebeziumOffsetTest, ALoneEventAtTheStoredLsnIsDecidedByTheCommit) {
