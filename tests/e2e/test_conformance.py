@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 from support import program
+from support.case import slow
 from support.disk import SmallDisk
 from support.kafka import Broker
 from support.smtp import Mailbox
@@ -34,10 +35,19 @@ class SinkConformance(unittest.TestCase):
         with SmallDisk(folder, megabytes=24) as disk:
             self.suite(pattern, {"MILLRACE_TEST_DISK": str(folder)}, disk.prefix)
 
-    def test_disks_that_fail(self):
+    def on_disks_that_fail(self, env=None, limit=400):
+        memory = "/dev/shm"  # whose calls fail as those of a disk do, and whose syncs take no time
+        folder = {"TMPDIR": memory} if os.access(memory, os.W_OK) else {}
         library = SUITE.parent / "faulty_disk.so"
         sanitizer = os.environ.get("ASAN_OPTIONS", "detect_leaks=1") + ":verify_asan_link_order=0"
-        self.suite("*DiskFaults*", {"LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer}, limit=900)
+        self.suite("*DiskFaults*", {"LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer, **folder, **(env or {})}, limit=limit)
+
+    def test_disks_that_fail(self):
+        self.on_disks_that_fail()
+
+    @slow
+    def test_disks_that_fail_at_every_call(self):
+        self.on_disks_that_fail({"MILLRACE_TEST_EVERY_CALL": "1"}, limit=1800)
 
     def test_the_suite_finds_broken_sinks(self):
         self.suite("SuiteItself*")
