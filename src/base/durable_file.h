@@ -63,8 +63,8 @@ Result<void> name_new_file(const std::string& made, const std::string& path);
 // nullopt: there is no such file.
 Result<std::optional<std::string>> read_whole_file(const std::string& path);
 
-// Whether a file of this path could be made, without making anything: asks the nearest of its folders
-// that exists.
+// Whether a file of this path could be made, without making anything: asks the nearest of its
+// folders that exists.
 Result<void> check_creatable(const std::string& path);
 
 // kIo (ENOSPC and EDQUOT: kNoRoom) with what `action` ("write", "open") on `path` ran into, and the

@@ -37,8 +37,8 @@ struct Offset {
   Lsn lsn_proc = 0;  // last completely processed event LSN: Debezium's start position
   Lsn lsn_commit =
       0;  // end LSN of the last transaction that is complete at `position`: may be confirmed
-  // End LSN of the last transaction (0 = none was streamed yet), where lsn_commit stands elsewhere: the
-  // next event tells it, also after a restart.
+  // End LSN of the last transaction (0 = none was streamed yet), where lsn_commit stands elsewhere:
+  // the next event tells it, also after a restart.
   std::optional<Lsn> last_commit;
   uint32_t xid = 0;
   int64_t commit_us = 0;  // Unix microseconds

@@ -1,8 +1,8 @@
-// Disks that fail: each piece of work that writes to a disk, run with one of the calls that touch the
-// disk going wrong (tests/support/faulty_disk.cc, preloaded). Then once more on a disk that is well:
-// what was confirmed is there, and the whole is what it should be, nothing torn, nothing twice.
-// MILLRACE_TEST_EVERY_CALL: once for every call. Else for the first one and a few others, drawn by
-// MILLRACE_TEST_SEED or by chance.
+// Disks that fail: each piece of work that writes to a disk, run with one of the calls that touch
+// the disk going wrong (tests/support/faulty_disk.cc, preloaded). Then once more on a disk that is
+// well: what was confirmed is there, and the whole is what it should be, nothing torn, nothing
+// twice. MILLRACE_TEST_EVERY_CALL: once for every call. Else for the first one and a few others,
+// drawn by MILLRACE_TEST_SEED or by chance.
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -100,7 +100,8 @@ class DiskFaults : public testing::TestWithParam<Parameter> {
       const std::string under = folder + "/";
       faulty_disk().arm(under.c_str(), n == 0 ? "none" : std::string(disk.kind).c_str(), n,
                         disk.sticky ? 1 : 0);
-      const auto done = work->run(told_->confirmed, [this](uint64_t step) { told_->confirmed = step; });
+      const auto done =
+          work->run(told_->confirmed, [this](uint64_t step) { told_->confirmed = step; });
       told_->calls = faulty_disk().calls();
       faulty_disk().arm("", "none", 0, 0);
       std::string error = done ? "" : done.error().text();
@@ -118,8 +119,8 @@ class DiskFaults : public testing::TestWithParam<Parameter> {
     ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "the process crashed";
   }
 
-  // DuckDB ends the process (an exception out of a destructor) where the disk refuses even to take back
-  // what could not be written. Then what was confirmed must be there as after any kill.
+  // DuckDB ends the process (an exception out of a destructor) where the disk refuses even to take
+  // back what could not be written. Then what was confirmed must be there as after any kill.
   static bool may_abort() {
     const auto& [name, disk] = GetParam();
     return name.starts_with("duckdb") && disk.kind == "eio" && disk.sticky;
@@ -130,8 +131,7 @@ class DiskFaults : public testing::TestWithParam<Parameter> {
 };
 
 TEST_P(DiskFaults, LoseNothingAndTearNothing) {
-  ASSERT_NE(faulty_disk().arm, nullptr)
-      << "run it with tests/run.py tests/e2e/test_conformance.py";
+  ASSERT_NE(faulty_disk().arm, nullptr) << "run it with tests/run.py tests/e2e/test_conformance.py";
   const auto& [name, disk] = GetParam();
   const std::string well = folder_ + "/well";
   std::filesystem::create_directories(well);
@@ -170,8 +170,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::ValuesIn(disk_work_names().begin(), disk_work_names().end()),
                      testing::Values(Disk{"eio", false}, Disk{"eio", true}, Disk{"enospc", false},
                                      Disk{"enospc", true}, Disk{"short", false},
-                                     Disk{"torn", false}, Disk{"torn", true},
-                                     Disk{"lost", false})),
+                                     Disk{"torn", false}, Disk{"torn", true}, Disk{"lost", false})),
     name_of);
 
 }  // namespace

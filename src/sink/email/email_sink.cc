@@ -90,9 +90,9 @@ class EmailSink final : public Sink {
   PutOffMails put_off_;                // outlives open(), as the server's patience does
   std::optional<Error> said_to_wait_;  // last 4xx, until poll() has reported it
   std::optional<std::pair<MailId, MailState>> unnoted_;  // an end that the ledger did not take
-  std::optional<Error> ledger_error_;  // met in the message's thread
-  bool retried_ = false;               // the message under way is a second try
-  SteadyTime next_start_{};            // mail.rate.max
+  std::optional<Error> ledger_error_;                    // met in the message's thread
+  bool retried_ = false;                                 // the message under way is a second try
+  SteadyTime next_start_{};                              // mail.rate.max
   uint64_t retired_seq_ = 0;
   SteadyTime unsynced_since_{};
   SinkReport report_;
@@ -382,8 +382,8 @@ Result<void> EmailSink::refuse(const Mail& mail, const Error& why) {
   return note(mail.id, MailState::kRefused);
 }
 
-// What became of a message. Where the disk does not take it, the next open() writes it: what this process
-// knows is in no doubt.
+// What became of a message. Where the disk does not take it, the next open() writes it: what this
+// process knows is in no doubt.
 Result<void> EmailSink::note(const MailId& id, MailState end) {
   auto noted = ledger_->note(id, end);
   if (!noted) unnoted_.emplace(id, end);

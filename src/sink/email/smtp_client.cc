@@ -156,8 +156,8 @@ class SmtpClient::Transfer {
     set(CURLOPT_NOPROGRESS, 0L);
   }
 
-  // In a thread of its own: libcurl blocks while it waits for the answer to a text, for as long as the
-  // server may take.
+  // In a thread of its own: libcurl blocks while it waits for the answer to a text, for as long as
+  // the server may take.
   void transfer() {
     constexpr int kLookMs = 1000;
     curl_multi_add_handle(multi_, easy_);
@@ -299,7 +299,7 @@ class SmtpClient::Transfer {
   std::atomic<bool> is_given_up_ = false;
   std::mutex mutex_;
   std::condition_variable done_;
-  bool is_done_ = false;                // mutex_
+  bool is_done_ = false;               // mutex_
   CURLcode code_ = CURLE_FAILED_INIT;  // mutex_
   std::jthread thread_;  // while a message is under way, what is not atomic nor under mutex_ is its
 };

@@ -1,6 +1,6 @@
 // Sends one message at a time to one SMTP server over a connection that is kept. Each message has a
-// thread of its own, for libcurl blocks while it waits for the server's answer to a text. The process
-// must ignore SIGPIPE.
+// thread of its own, for libcurl blocks while it waits for the server's answer to a text. The
+// process must ignore SIGPIPE.
 #pragma once
 
 #include <functional>

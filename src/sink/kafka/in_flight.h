@@ -38,8 +38,8 @@ class InFlight {
   bool refuse(uint64_t number);
   bool is_refused(uint64_t number) const;
 
-  // Everything from the front is to be handed over once more, under new numbers; what has settled too,
-  // unless it keeps that.
+  // Everything from the front is to be handed over once more, under new numbers; what has settled
+  // too, unless it keeps that.
   void rewind(bool keeps_settled);
   void clear();
 

@@ -40,8 +40,8 @@ ChangeDecoder::ChangeDecoder(RelationCache& relations, DecoderOptions options, c
       options_(std::move(options)),
       offset_(from),
       commit_us_(from.commit_us),
-      last_commit_(from.last_commit.value_or(
-          from.snapshot == SnapshotPhase::kNone ? from.lsn_commit : 0)) {
+      last_commit_(
+          from.last_commit.value_or(from.snapshot == SnapshotPhase::kNone ? from.lsn_commit : 0)) {
   type_ = "COMMIT";
   for (const Op op : {Op::kCreate, Op::kUpdate, Op::kDelete, Op::kTruncate, Op::kMessage}) {
     if (from.message_type == type_of(op)) type_ = type_of(op);

@@ -40,8 +40,8 @@ struct Message {
 };
 
 std::vector<std::unique_ptr<Message>> recorded() {
-  const auto file = std::filesystem::path(__FILE__).parent_path() / "../../../tests/streams" /
-                    "mixed.stream";
+  const auto file =
+      std::filesystem::path(__FILE__).parent_path() / "../../../tests/streams" / "mixed.stream";
   std::ostringstream bytes;
   bytes << std::ifstream(file, std::ios::binary).rdbuf();
   const std::string text = bytes.str();
@@ -67,12 +67,11 @@ std::string text_of(const Tuple& row) {
 }
 
 std::string text_of(const Change& change) {
-  return fmt::format("{} {} {}.{} lsn {} xid {} last {} at {} {} {} {}|{}",
-                     static_cast<char>(change.op),
-                     change.table == nullptr ? "" : change.table->full_name(),
-                     change.position.commit_lsn, change.position.ordinal, change.lsn, change.xid,
-                     change.last_commit_lsn, change.commit_us, text_of(change.before),
-                     text_of(change.after), change.prefix, change.content);
+  return fmt::format(
+      "{} {} {}.{} lsn {} xid {} last {} at {} {} {} {}|{}", static_cast<char>(change.op),
+      change.table == nullptr ? "" : change.table->full_name(), change.position.commit_lsn,
+      change.position.ordinal, change.lsn, change.xid, change.last_commit_lsn, change.commit_us,
+      text_of(change.before), text_of(change.after), change.prefix, change.content);
 }
 
 // One connection: what the server sends from `start` on, decoded by a reader that stands at `from`.
@@ -176,9 +175,8 @@ class RestartTest : public testing::Test {
       session.take(*messages[i]);
       stops.push_back({i, session.batch.changes.size(), session.decoder.offset()});
       // The server may also have said how far it is, up to where the next transaction commits.
-      const auto* next = i + 1 == messages.size()
-                             ? nullptr
-                             : std::get_if<pgoutput::Begin>(&messages[i + 1]->read);
+      const auto* next =
+          i + 1 == messages.size() ? nullptr : std::get_if<pgoutput::Begin>(&messages[i + 1]->read);
       if (next != nullptr && session.decoder.advance(next->commit_lsn)) {
         stops.push_back({i, session.batch.changes.size(), session.decoder.offset()});
       }
@@ -218,8 +216,8 @@ TEST_F(RestartTest, AfterEveryMessageTheRestIsTheRest) {
     for (const auto& message : messages)
       session.take(*message);
     const auto rest = session.fresh(progress);
-    const std::vector<std::string> due(
-        whole.begin() + static_cast<std::ptrdiff_t>(stop.delivered), whole.end());
+    const std::vector<std::string> due(whole.begin() + static_cast<std::ptrdiff_t>(stop.delivered),
+                                       whole.end());
     ASSERT_EQ(rest, due) << "stopped after message " << stop.message;
     // Where a second restart would begin.
     if (stop.delivered < whole.size()) {

@@ -116,8 +116,8 @@ Result<std::shared_ptr<Database>> Database::open_file(const Api& api, const std:
   return made;
 }
 
-// What DuckDB leaves when it cannot write the start of a new file is no database, and no start would
-// get over it. So a file gets its name when it is whole.
+// What DuckDB leaves when it cannot write the start of a new file is no database, and no start
+// would get over it. So a file gets its name when it is whole.
 Result<void> Database::make_file(const Api& api, const std::string& path) {
   std::error_code error;
   if (std::filesystem::exists(path, error) || error) return {};  // DuckDB tells what is wrong
