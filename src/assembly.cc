@@ -129,8 +129,7 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
   auto tables = TableSelector::make(branch.tables);
   if (!tables) return std::unexpected(tables.error());
   out.parts.tables = std::move(*tables);
-  out.parts.dead_letters =
-      std::make_unique<FileDeadLetters>(dead_letter_options(assembly, branch));
+  out.parts.dead_letters = std::make_unique<FileDeadLetters>(dead_letter_options(assembly, branch));
   const SinkContext context{.pipeline = config.name,
                             .branch = branch.name,
                             .state_folder = assembly.options.state_folder,
@@ -145,14 +144,14 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
   } else if (!branch.sql.empty() &&
              branch.sink != "duckdb") {  // a DuckDB sink runs its statement itself
     FileDeadLetters* dead_letters = out.parts.dead_letters.get();
-    auto transform = make_sql_transform(
-        {.statements = branch.sql,
-         .file = warehouse_file(config, branch.after),
-         .needs_identity = true,
-         .budget = &budget,
-         .refuse = [dead_letters](const Change& change, const Error& why) {
-           return dead_letters->add_unshaped(change, why);
-         }});
+    auto transform =
+        make_sql_transform({.statements = branch.sql,
+                            .file = warehouse_file(config, branch.after),
+                            .needs_identity = true,
+                            .budget = &budget,
+                            .refuse = [dead_letters](const Change& change, const Error& why) {
+                              return dead_letters->add_unshaped(change, why);
+                            }});
     if (!transform) return std::unexpected(transform.error().in("branch " + branch.name));
     out.parts.transforms.push_back(std::move(*transform));
   }
@@ -224,8 +223,8 @@ Result<Progress> stored_progress(const Assembly& assembly, const BranchConfig& b
   SinkContext context{.pipeline = assembly.config.name,
                       .branch = branch.name,
                       .state_folder = assembly.options.state_folder};
-  auto own = find_sink_plugin(branch.sink)
-                 ->stored_progress({assembly.config, branch, std::move(context)});
+  auto own =
+      find_sink_plugin(branch.sink)->stored_progress({assembly.config, branch, std::move(context)});
   if (!own) return std::unexpected(own.error());
   if (*own) return std::move(**own);
   auto store = make_store(assembly, branch, true);

@@ -25,8 +25,8 @@ bool has_errors(const Problems& problems);
 
 Result<std::unique_ptr<Pipeline>> build_pipeline(const Assembly& assembly, MemoryBudget& budget);
 
-// What the sink or the offset store holds of the branch's progress, looked at from outside while the
-// pipeline does not run. Changes nothing.
+// What the sink or the offset store holds of the branch's progress, looked at from outside while
+// the pipeline does not run. Changes nothing.
 Result<Progress> stored_progress(const Assembly& assembly, const BranchConfig& branch);
 
 Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig& branch,

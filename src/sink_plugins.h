@@ -35,7 +35,8 @@ struct StdoutPlugin {
 
   static Problems check(const StdoutSinkConfig&, const SinkInputs&) { return {}; }
 
-  static Result<std::optional<Progress>> stored_progress(const StdoutSinkConfig&, const SinkInputs&) {
+  static Result<std::optional<Progress>> stored_progress(const StdoutSinkConfig&,
+                                                         const SinkInputs&) {
     return std::nullopt;
   }
 };
@@ -108,7 +109,8 @@ struct KafkaPlugin {
     return check_kafka_sink(config);
   }
 
-  static Result<std::optional<Progress>> stored_progress(const KafkaSinkConfig&, const SinkInputs&) {
+  static Result<std::optional<Progress>> stored_progress(const KafkaSinkConfig&,
+                                                         const SinkInputs&) {
     return std::nullopt;
   }
 };

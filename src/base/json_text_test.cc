@@ -1,7 +1,8 @@
-#include "base/base64.h"
 #include "base/json_text.h"
 
 #include <gtest/gtest.h>
+
+#include "base/base64.h"
 
 namespace millrace {
 namespace {

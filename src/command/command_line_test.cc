@@ -30,7 +30,8 @@ Parsed parse(std::vector<const char*> words) {
 }
 
 TEST(CommandLine, RunTakesFileSinkAndSettings) {
-  const auto parsed = parse({"run", "c.json", "--to", "stdout", "--set", "a.b=1", "--set", "c=x=y"});
+  const auto parsed =
+      parse({"run", "c.json", "--to", "stdout", "--set", "a.b=1", "--set", "c=x=y"});
   ASSERT_TRUE(parsed.line) << parsed.err;
   EXPECT_EQ(parsed.line->command, CommandName::kRun);
   EXPECT_EQ(parsed.line->run.file, "c.json");
@@ -57,15 +58,15 @@ TEST(CommandLine, EachCommandHasItsOwnOptions) {
 }
 
 TEST(CommandLine, WrongUsageIsToldOnStderrWithCode2) {
-  for (const auto& words : std::vector<std::vector<const char*>>{
-           {},
-           {"run"},
-           {"run", "c.json", "--set", "novalue"},
-           {"run", "c.json", "--set", "=value"},
-           {"run", "c.json", "--json"},
-           {"query", "p.toml"},
-           {"query", "p.toml", "SELECT 1", "--format", "xml"},
-           {"check", "p.toml", "--branch", "b"}}) {
+  for (const auto& words :
+       std::vector<std::vector<const char*>>{{},
+                                             {"run"},
+                                             {"run", "c.json", "--set", "novalue"},
+                                             {"run", "c.json", "--set", "=value"},
+                                             {"run", "c.json", "--json"},
+                                             {"query", "p.toml"},
+                                             {"query", "p.toml", "SELECT 1", "--format", "xml"},
+                                             {"check", "p.toml", "--branch", "b"}}) {
     const auto parsed = parse(words);
     ASSERT_FALSE(parsed.line) << testing::PrintToString(words);
     EXPECT_EQ(parsed.line.error(), 2);

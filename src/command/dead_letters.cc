@@ -87,8 +87,8 @@ class DeadLettersRun {
 
 int DeadLettersRun::check_arguments() {
   if (!arguments_.branch.empty() && find_branch(assembly_, arguments_.branch) == nullptr) {
-    return wrong("there is no branch " + arguments_.branch, "see the names in " +
-                                                                assembly_.config.file);
+    return wrong("there is no branch " + arguments_.branch,
+                 "see the names in " + assembly_.config.file);
   }
   for (const std::string& name : arguments_.names) {
     const auto parsed = parse_name(assembly_, arguments_.branch, name);
@@ -157,8 +157,8 @@ int DeadLettersRun::show() {
   });
   if (!read) return failed(read.error());
   if (shown > 0 && shown >= arguments_.names.size()) return kExitOk;
-  return wrong("not all of these letters are there", "see which are with millrace dead-letters " +
-                                                         assembly_.config.file + " list");
+  return wrong("not all of these letters are there",
+               "see which are with millrace dead-letters " + assembly_.config.file + " list");
 }
 
 Result<std::vector<LetterOutcome>> DeadLettersRun::change_here(const std::string& branch,
@@ -189,9 +189,10 @@ void DeadLettersRun::print_outcome(const std::string& branch, const LetterOutcom
     case LetterOutcome::What::kRefused:
       return fmt::print("{} was refused again: {}\n", name, outcome.message);
     case LetterOutcome::What::kSuperseded:
-      return fmt::print("{} stays: its row has changed since, and would be set back; drop it, or "
-                        "replay it with --force\n",
-                        name);
+      return fmt::print(
+          "{} stays: its row has changed since, and would be set back; drop it, or "
+          "replay it with --force\n",
+          name);
     case LetterOutcome::What::kNotPassed:
       return fmt::print("{} stays: its change comes again by itself; try later\n", name);
     case LetterOutcome::What::kUnknown:
@@ -235,8 +236,8 @@ int DeadLettersRun::change() {
   fmt::print("{} {}, {} left\n", done_, arguments_.action == "drop" ? "dropped" : "delivered",
              left_);
   if (done_ + left_ < arguments_.names.size()) {
-    return wrong("not all of these letters are there", "see which are with millrace dead-letters " +
-                                                           assembly_.config.file + " list");
+    return wrong("not all of these letters are there",
+                 "see which are with millrace dead-letters " + assembly_.config.file + " list");
   }
   return left_ == 0 ? kExitOk : kExitFound;
 }

@@ -27,8 +27,8 @@ Result<std::unique_ptr<OfflineBranch>> OfflineBranch::open(const Assembly& assem
   std::unique_ptr<OfflineBranch> out(new OfflineBranch(assembly, std::move(*lock)));
   auto built = build_branch(assembly, branch, out->budget_);
   if (!built) return Failure(built.error());
-  out->branch_ = std::make_unique<Branch>(std::move(built->options), std::move(built->parts),
-                                          out->budget_);
+  out->branch_ =
+      std::make_unique<Branch>(std::move(built->options), std::move(built->parts), out->budget_);
   out->branch_->start();
   if (auto found = out->find_progress(built->store.get()); !found) return Failure(found.error());
   return out;
@@ -41,7 +41,8 @@ Result<void> OfflineBranch::find_progress(OffsetStore* store) {
   while (!branch_->opened()) {
     const BranchStatus status = branch_->status();
     const bool is_over = status.state == BranchState::kFailed || steady_now() >= deadline;
-    if (is_over) return fail(ErrorKind::kUnreachable, "branch " + status.name + ": " + status.error);
+    if (is_over)
+      return fail(ErrorKind::kUnreachable, "branch " + status.name + ": " + status.error);
     std::this_thread::sleep_for(kLookEvery);
   }
   if (const auto own = branch_->sink_progress()) {

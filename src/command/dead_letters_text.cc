@@ -107,8 +107,7 @@ std::string list_text(const std::vector<ListedLetter>& letters) {
   for (size_t i = 0; i < rows.size(); ++i) {
     for (size_t column = 0; column < kColumns; ++column) {
       const bool is_last = column + 1 == kColumns;
-      out += is_last ? rows[i][column]
-                     : fmt::format("{:<{}}  ", rows[i][column], widths[column]);
+      out += is_last ? rows[i][column] : fmt::format("{:<{}}  ", rows[i][column], widths[column]);
     }
     out += '\n';
     if (i > 0) out += "    " + printable(letters[i - 1].message) + "\n";
@@ -120,15 +119,15 @@ std::string letter_text(const ListedLetter& letter, const std::string& line) {
   simdjson::dom::parser parser;
   element root;
   if (parser.parse(line).get(root) != simdjson::SUCCESS) return letter.message + "\n";
-  std::string out = fmt::format(
-      "letter:  {}\nstate:   {}\nsince:   {}\nreason:  {}: {}\n", letter.name, letter.state,
-      letter.ts, text_of(root, "reason"), printable(letter.message));
+  std::string out =
+      fmt::format("letter:  {}\nstate:   {}\nsince:   {}\nreason:  {}: {}\n", letter.name,
+                  letter.state, letter.ts, text_of(root, "reason"), printable(letter.message));
   if (const std::string cure = text_of(root, "cure"); !cure.empty()) {
     out += "cure:    " + printable(cure) + "\n";
   }
-  out += fmt::format("table:   {}\nkey:     {}\nop:      {}\nlsn:     {}\ncommit:  {}\n",
-                     letter.table, printable(letter.key), letter.op, letter.lsn,
-                     text_of(root, "commit_lsn"));
+  out +=
+      fmt::format("table:   {}\nkey:     {}\nop:      {}\nlsn:     {}\ncommit:  {}\n", letter.table,
+                  printable(letter.key), letter.op, letter.lsn, text_of(root, "commit_lsn"));
   return out + row_text(root, "before") + row_text(root, "after");
 }
 

@@ -11,9 +11,9 @@ TEST(ExitCode, ARunThatDeliveredAllIsFine) {
 
 TEST(ExitCode, SaysWhetherTheConfigurationIsToBlame) {
   EXPECT_EQ(exit_code_of(fail(ErrorKind::kConfig, "")), 1);
-  for (const ErrorKind kind : {ErrorKind::kUnauthorized, ErrorKind::kNotFound, ErrorKind::kGap,
-                               ErrorKind::kProtocol, ErrorKind::kIo, ErrorKind::kVersion,
-                               ErrorKind::kInternal}) {
+  for (const ErrorKind kind :
+       {ErrorKind::kUnauthorized, ErrorKind::kNotFound, ErrorKind::kGap, ErrorKind::kProtocol,
+        ErrorKind::kIo, ErrorKind::kVersion, ErrorKind::kInternal}) {
     EXPECT_EQ(exit_code_of(fail(kind, "")), 4) << name(kind);
   }
 }

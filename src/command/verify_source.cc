@@ -119,7 +119,8 @@ const Change* SourceRows::next_change() {
 bool SourceRows::write(std::vector<duckdb::Slots>& slots, uint64_t row, const Change& change) {
   for (size_t i = 0; i < columns_.size(); ++i) {
     const Datum& value = change.after[columns_[i].index];
-    if (duckdb::write_datum(slots[i], row, columns_[i].type, columns_[i].source, value) == nullptr) continue;
+    if (duckdb::write_datum(slots[i], row, columns_[i].type, columns_[i].source, value) == nullptr)
+      continue;
     for (duckdb::Slots& slot : slots)
       slot.set_valid(row);
     return false;

@@ -24,8 +24,8 @@ struct EnumNames<log::Format> {
       {"logfmt", log::Format::kLogfmt}, {"json", log::Format::kJson}};
 };
 
-// Connect's names. A change that is kept in the dead letters is not lost, so going on is the default
-// in every form of file.
+// Connect's names. A change that is kept in the dead letters is not lost, so going on is the
+// default in every form of file.
 enum class ErrorsTolerance : uint8_t { kNone, kAll };
 
 template <>

@@ -39,7 +39,7 @@ struct Batch {
   std::vector<Change> changes;       // may be empty: an idle source whose position moved
   Offset offset;                     // where `stream` stands after this batch
   uint64_t audience = ~uint64_t{0};  // bit i: branch i gets it (a snapshot that only some need)
-  bool shaped = false;             // the branch's transforms have made these changes already
+  bool shaped = false;               // the branch's transforms have made these changes already
   bool snapshot_start = false;     // first batch of a snapshot: what an unfinished one left is void
   MemoryBudget* budget = nullptr;  // may be null (tests)
   size_t charged = 0;

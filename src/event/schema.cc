@@ -12,13 +12,13 @@ constexpr int kVarHeaderBytes = 4;  // VARHDRSZ: typmods of char, varchar and nu
 
 // In the order of PgType.
 constexpr std::string_view kTypeNames[] = {
-    "unknown",   "bool",      "int2",      "int4",     "int8",       "oid",       "float4",
-    "float8",    "numeric",   "money",     "text",     "varchar",    "bpchar",    "char",
-    "name",      "citext",    "bytea",     "uuid",     "json",       "jsonb",     "xml",
-    "date",      "time",      "timetz",    "timestamp", "timestamptz", "interval", "bit",
-    "varbit",    "inet",      "cidr",      "macaddr",  "macaddr8",   "int4range", "int8range",
-    "numrange",  "tsrange",   "tstzrange", "daterange", "enum",      "ltree",     "tsvector",
-    "isbn",      "hstore",    "point",     "geometry", "geography",  "vector",    "halfvec",
+    "unknown",   "bool",    "int2",      "int4",      "int8",        "oid",       "float4",
+    "float8",    "numeric", "money",     "text",      "varchar",     "bpchar",    "char",
+    "name",      "citext",  "bytea",     "uuid",      "json",        "jsonb",     "xml",
+    "date",      "time",    "timetz",    "timestamp", "timestamptz", "interval",  "bit",
+    "varbit",    "inet",    "cidr",      "macaddr",   "macaddr8",    "int4range", "int8range",
+    "numrange",  "tsrange", "tstzrange", "daterange", "enum",        "ltree",     "tsvector",
+    "isbn",      "hstore",  "point",     "geometry",  "geography",   "vector",    "halfvec",
     "sparsevec", "array"};
 static_assert(std::size(kTypeNames) == static_cast<size_t>(PgType::kArray) + 1);
 

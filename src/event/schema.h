@@ -101,8 +101,8 @@ struct Column {
   int16_t attnum = 0;      // pg_attribute.attnum; 0 when unknown
   // pg_get_expr(adbin, adrelid): "'x'::text", "now()"; nullopt when there is none
   std::optional<std::string> default_expression;
-  // pg_attribute.attmissingval, as text: what rows have there that are older than the column. nullopt:
-  // NULL, or no more known, for the server has rewritten the rows since.
+  // pg_attribute.attmissingval, as text: what rows have there that are older than the column.
+  // nullopt: NULL, or no more known, for the server has rewritten the rows since.
   std::optional<std::string> missing_value;
 
   bool operator==(const Column&) const = default;

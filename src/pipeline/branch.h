@@ -45,7 +45,7 @@ struct BranchOptions {
 struct BranchParts {
   TableSelector tables;
   std::vector<std::unique_ptr<Transform>> transforms;
-  std::unique_ptr<Converter> converter;  // null: the sink takes changes
+  std::unique_ptr<Converter> converter;           // null: the sink takes changes
   std::unique_ptr<FileDeadLetters> dead_letters;  // null only in tests
   std::unique_ptr<Sink> sink;
 };
@@ -58,8 +58,8 @@ struct BranchStatus {
   uint64_t events = 0;  // changes made durable since the start
   uint64_t batches_held = 0;
   uint64_t bytes_held = 0;
-  Progress durable;       // what is durable
-  int64_t commit_us = 0;  // commit time of the newest durable change; 0 = none yet
+  Progress durable;           // what is durable
+  int64_t commit_us = 0;      // commit time of the newest durable change; 0 = none yet
   uint64_t dead_letters = 0;  // changes that wait there
 };
 

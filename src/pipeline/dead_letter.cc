@@ -87,11 +87,9 @@ Result<void> FileDeadLetters::add_one(const Change& change, const Error& why, bo
                 "mend the cause; with errors.tolerance = all the change goes to the dead letters "
                 "and the branch goes on");
   }
-  const std::string line = letter_line({.id = next_id_,
-                                        .pipeline = options_.pipeline,
-                                        .branch = options_.branch,
-                                        .shaped = shaped},
-                                       change, why);
+  const std::string line = letter_line(
+      {.id = next_id_, .pipeline = options_.pipeline, .branch = options_.branch, .shaped = shaped},
+      change, why);
   if (auto room = check_room(change, why, line.size()); !room) return room;
   index_.add(next_id_, change, shaped);
   line_bytes_[next_id_] = line.size();
@@ -111,8 +109,8 @@ Result<void> FileDeadLetters::check_room(const Change& change, const Error& why,
                                          size_t line_bytes) {
   if (auto opened = file_.open(); !opened) return opened;
   const bool many = options_.max_count > 0 && index_.open() >= options_.max_count;
-  const bool large = options_.max_bytes > 0 &&
-                     file_.size() + pending_.size() + line_bytes > options_.max_bytes;
+  const bool large =
+      options_.max_bytes > 0 && file_.size() + pending_.size() + line_bytes > options_.max_bytes;
   if (!many && !large) return {};
   if (auto flushed = flush_pending(); !flushed) return flushed;
   const std::string limit =
@@ -140,11 +138,10 @@ Result<void> FileDeadLetters::flush_pending() {
   if (pending_.empty()) return {};
   if (auto written = file_.append(pending_); !written) return written;
   if (pending_letters_ > 0) {
-    log::warn("changes were refused: they are in the dead letters",
-              {{"branch", options_.branch},
-               {"letters", pending_letters_},
-               {"newest", pending_what_},
-               {"path", options_.path}});
+    log::warn("changes were refused: they are in the dead letters", {{"branch", options_.branch},
+                                                                     {"letters", pending_letters_},
+                                                                     {"newest", pending_what_},
+                                                                     {"path", options_.path}});
   }
   pending_.clear();
   pending_letters_ = 0;

@@ -89,8 +89,8 @@ class FileDeadLetters final : public DeadLetters {
   // Those of `ids` that can be tried now, as a batch that the branch is to be given. One at a time:
   // kBusy. `durable`: the branch's progress. `shaped`: takes only letters of that kind. `force`:
   // superseded ones too.
-  Result<Replay> begin_replay(const LetterIds& ids, const Progress& durable, bool shaped, bool force,
-                              MemoryBudget* budget);
+  Result<Replay> begin_replay(const LetterIds& ids, const Progress& durable, bool shaped,
+                              bool force, MemoryBudget* budget);
   // Until it has ended; nullopt at the deadline.
   std::optional<std::vector<LetterOutcome>> wait_replay(uint64_t number, SteadyTime deadline);
   // Its batch could not be handed over.
@@ -134,8 +134,8 @@ class FileDeadLetters final : public DeadLetters {
   std::set<const Change*> refused_;          // of views that are not durable yet
   uint64_t in_a_row_ = 0;
   uint64_t replay_number_ = 0;
-  LetterIds unfinished_;   // of the replay that a kill has ended
-  LetterIds replaying_;    // letters of the running replay
+  LetterIds unfinished_;  // of the replay that a kill has ended
+  LetterIds replaying_;   // letters of the running replay
   bool replay_runs_ = false;
   bool replay_forced_ = false;
   std::vector<LetterOutcome> outcomes_;  // of the last replay that ended

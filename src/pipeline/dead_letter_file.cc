@@ -77,9 +77,9 @@ std::string marks_of_open(const LetterMarks& marks) {
   }
   for (const auto& [id, again] : marks.again) {
     if (marks.settled.contains(id)) continue;
-    out += mark_line("again", {{id}},
-                     fmt::format(R"("times":{},"message":{})", again.times,
-                                 json_quoted(again.message)));
+    out += mark_line(
+        "again", {{id}},
+        fmt::format(R"("times":{},"message":{})", again.times, json_quoted(again.message)));
   }
   return out;
 }
@@ -147,9 +147,8 @@ Result<void> DeadLetterFile::clean_up() {
   auto fresh = AppendFile::open(path_ + ".tmp", kMode);
   if (!fresh) return Failure(fresh.error());
   if (auto cut = fresh->truncate(0); !cut) return cut;
-  std::string text =
-      fmt::format("{}\"next\",\"id\":{},\"number\":{}}}\n", kMarkStart, marks->next_id,
-                  marks->replay);
+  std::string text = fmt::format("{}\"next\",\"id\":{},\"number\":{}}}\n", kMarkStart,
+                                 marks->next_id, marks->replay);
   auto done = for_each_letter(path_, [&](uint64_t id, const std::string& line) -> Result<void> {
     if (marks->settled.contains(id)) return {};
     text += line;

@@ -33,9 +33,9 @@ struct LetterMarks {
     std::string message;
   };
 
-  std::map<uint64_t, uint64_t> size;          // of every letter's line, settled ones too
-  std::set<uint64_t> settled;                 // delivered or dropped
-  std::map<uint64_t, std::string> superseded; // by which LSN
+  std::map<uint64_t, uint64_t> size;           // of every letter's line, settled ones too
+  std::set<uint64_t> settled;                  // delivered or dropped
+  std::map<uint64_t, std::string> superseded;  // by which LSN
   std::map<uint64_t, Again> again;
   uint64_t next_id = 1;
   uint64_t replay = 0;   // number of the last one

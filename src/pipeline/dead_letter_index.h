@@ -42,7 +42,8 @@ class DeadLetterIndex {
   // Letters, not superseded, of rows that `change` changes after them.
   std::vector<uint64_t> before(const Change& change);
   // Letters, not superseded, that a new snapshot of these tables makes void.
-  std::vector<uint64_t> before_snapshot(const std::vector<SchemaPtr>& tables, bool reads_only) const;
+  std::vector<uint64_t> before_snapshot(const std::vector<SchemaPtr>& tables,
+                                        bool reads_only) const;
 
  private:
   struct Identity {

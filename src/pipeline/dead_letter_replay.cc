@@ -193,8 +193,8 @@ Result<std::vector<LetterOutcome>> FileDeadLetters::drop(const LetterIds& ids) {
     const bool is_new = std::ranges::find(dropped, id) == dropped.end();
     if (letter != nullptr && is_new) dropped.push_back(id);
     if (letter != nullptr && !is_new) continue;
-    outcomes.push_back({id, letter != nullptr ? LetterOutcome::What::kDone
-                                              : LetterOutcome::What::kUnknown, {}});
+    outcomes.push_back(
+        {id, letter != nullptr ? LetterOutcome::What::kDone : LetterOutcome::What::kUnknown, {}});
   }
   if (auto settled = settle("dropped", dropped); !settled) return Failure(settled.error());
   return outcomes;

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <ctime>
 
-#include "base/clock.h"
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/json_text.h"
 
 namespace millrace {
@@ -194,8 +194,7 @@ Column read_column(element object, bool& good) {
   const auto type = pg_type_named(members.text("kind"));
   column.type.type = type.value_or(PgType::kUnknown);
   column.type.name = members.text("type");
-  column.type.element =
-      pg_type_named(members.optional_text("element")).value_or(PgType::kUnknown);
+  column.type.element = pg_type_named(members.optional_text("element")).value_or(PgType::kUnknown);
   column.type.oid = static_cast<uint32_t>(members.unsigned_number("oid"));
   column.type.typmod = static_cast<int32_t>(members.number("typmod"));
   members.each("labels", [&](element label) {
@@ -269,8 +268,7 @@ Tuple read_row(element row, int64_t kind, const TableSchema* table, Arena& arena
   Datum* out = arena.allocate_array<Datum>(table->columns.size());
   for (size_t i = 0; i < table->columns.size(); ++i) {
     element value;
-    const bool is_there =
-        values.at_key(table->columns[i].name).get(value) == simdjson::SUCCESS;
+    const bool is_there = values.at_key(table->columns[i].name).get(value) == simdjson::SUCCESS;
     out[i] = is_there ? read_datum(value, arena, good) : Datum{nullptr, 0, DatumKind::kAbsent};
   }
   return {out, static_cast<uint16_t>(table->columns.size()), static_cast<TupleKind>(kind)};

@@ -75,6 +75,7 @@ class Pipeline {
   };
 
   Pipeline(PipelineRunOptions options, MemoryBudget& budget, std::unique_ptr<Source> source);
+
   struct WaitingReplay {
     size_t lane;
     std::shared_ptr<Batch> batch;

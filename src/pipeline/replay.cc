@@ -20,13 +20,14 @@ Result<void> check_running(const Branch& branch) {
 
 Result<std::vector<LetterOutcome>> wait_for(Branch& branch, uint64_t number, SteadyTime deadline) {
   while (true) {
-    auto ended = branch.dead_letters()->wait_replay(
-        number, std::min(deadline, steady_now() + kLookEvery));
+    auto ended =
+        branch.dead_letters()->wait_replay(number, std::min(deadline, steady_now() + kLookEvery));
     if (ended) return std::move(*ended);
     if (branch.state() == BranchState::kFailed) return Failure(check_running(branch).error());
     if (steady_now() < deadline) continue;
-    return fail(ErrorKind::kUnreachable, "the replay has not ended yet",
-                "it goes on by itself: see later what is left with millrace dead-letters FILE list");
+    return fail(
+        ErrorKind::kUnreachable, "the replay has not ended yet",
+        "it goes on by itself: see later what is left with millrace dead-letters FILE list");
   }
 }
 

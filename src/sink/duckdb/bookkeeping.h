@@ -7,7 +7,8 @@
 //                                                   which source table a mirror's table holds
 //   columns(target, oid, attnum, source_column, target_column, type_oid, typmod, added_at)
 //                                                   what a mirror's columns are at the source
-//   unfinished(pipeline, branch, target)            tables that an unfinished snapshot has put rows into
+//   unfinished(pipeline, branch, target)            tables that an unfinished snapshot has put rows
+//   into
 //
 // A target is named as SQL names it: "main"."inventory". All calls but open() run in the caller's
 // transaction.

@@ -61,8 +61,8 @@ struct TargetName {
 
 TargetName target_name(const TargetRule& rule, const TableSchema& table);
 
-// Whether the table is there. Error: kConfig when one is there whose name differs in case alone, for to
-// DuckDB that is the same name.
+// Whether the table is there. Error: kConfig when one is there whose name differs in case alone,
+// for to DuckDB that is the same name.
 Result<bool> table_exists(Connection& connection, const TargetName& name);
 
 }  // namespace millrace::duckdb

@@ -6,7 +6,8 @@ namespace millrace::duckdb {
 
 namespace {
 
-// Types whose texts DuckDB reads as PostgreSQL writes them, so that a VARCHAR can be compared as one.
+// Types whose texts DuckDB reads as PostgreSQL writes them, so that a VARCHAR can be compared as
+// one.
 bool is_read_as_written(Storage kind) {
   switch (kind) {
     case Storage::kBoolean:

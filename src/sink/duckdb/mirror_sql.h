@@ -1,8 +1,9 @@
-// The statements that write the rows of a net (NetRows: c0, c1, …, o0, …, gone, n) to a mirror's table.
+// The statements that write the rows of a net (NetRows: c0, c1, …, o0, …, gone, n) to a mirror's
+// table.
 //
-// Where the source's type is another than the stored one, for it was changed, rows that the server has
-// written anew since may be stored otherwise than they are sent: keys, and the rows of a multiset, are
-// compared as values of the source's type then.
+// Where the source's type is another than the stored one, for it was changed, rows that the server
+// has written anew since may be stored otherwise than they are sent: keys, and the rows of a
+// multiset, are compared as values of the source's type then.
 #pragma once
 
 #include <string>
@@ -14,13 +15,14 @@ namespace millrace::duckdb {
 
 class MirrorSql {
  public:
-  // `target`, `rows`: as they stand in FROM. `key`: positions in `columns`. Both live as long as this.
+  // `target`, `rows`: as they stand in FROM. `key`: positions in `columns`. Both live as long as
+  // this.
   MirrorSql(std::string target, std::string rows, const std::vector<TargetColumn>& columns,
             const std::vector<size_t>& key)
       : target_(std::move(target)), rows_(std::move(rows)), columns_(columns), key_(key) {}
 
-  // Writes rows by key and removes those that are gone. `mask` has a '1' for each column that stays as it is
-  // stored; where there is one, no row is inserted.
+  // Writes rows by key and removes those that are gone. `mask` has a '1' for each column that stays
+  // as it is stored; where there is one, no row is inserted.
   std::string merge(const std::string& mask) const;
 
   // Writes rows whose key was another: found by the old one.

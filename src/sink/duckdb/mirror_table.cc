@@ -38,7 +38,8 @@ Result<void> MirrorTable::use(const Change& change, std::vector<Refusal>& refuse
   return empty_for(change);
 }
 
-// The rows of a table that was dropped go when the first change of the one comes that has its name now.
+// The rows of a table that was dropped go when the first change of the one comes that has its name
+// now.
 Result<void> MirrorTable::empty_for(const Change& change) {
   if (!source_) {
     auto stored = bookkeeping_.source(name().sql());
@@ -47,7 +48,8 @@ Result<void> MirrorTable::empty_for(const Change& change) {
   }
   if (source_->oid == current_->oid) return {};
   log::warn(
-      "another table has the name now: the mirror drops the rows of the one that had it; rows that the new "
+      "another table has the name now: the mirror drops the rows of the one that had it; rows that "
+      "the new "
       "one had before it got the name, or before it was published, come with a snapshot of it "
       "(docs/duckdb.md)",
       {{"table", current_->full_name()}, {"lsn", format_lsn(change.lsn)}});

@@ -62,9 +62,8 @@ uint64_t NetRows::fill(const Api& api, ChunkHandle chunk, uint64_t capacity, uin
       const TargetColumn& column = columns_[is_old ? key_[i - columns_.size()] : i];
       const bool is_hidden = is_old ? row.old_values == nullptr : row.is_key_only && !is_key_[i];
       const Datum* values = is_old ? row.old_values : row.values;
-      reason =
-          write_datum(slots[i], rows, column.type, column.source,
-                      is_hidden ? kNoValue : values[column.index]);
+      reason = write_datum(slots[i], rows, column.type, column.source,
+                           is_hidden ? kNoValue : values[column.index]);
       if (reason == nullptr) continue;
       for (Slots& slot : slots)
         slot.set_valid(rows);

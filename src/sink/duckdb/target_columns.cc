@@ -97,7 +97,7 @@ Result<std::string> TargetTable::free_for(const Fitting& fitting, const std::str
 Result<bool> TargetTable::fit_column(const Fitting& fitting, const Column& column) {
   const size_t at = known_at(fitting.schema, column);
   const size_t same_name = stored_at(column.name);
-  KnownColumn made{fitting.schema.oid, column.attnum,   column.name, "",
+  KnownColumn made{fitting.schema.oid, column.attnum,     column.name, "",
                    column.type.oid,    column.type.typmod};
   if (at < known_.size() && stored_at(known_[at].target) < stored_.size()) {
     return fit_known(fitting, column, known_[at]);
@@ -129,11 +129,14 @@ Result<bool> TargetTable::fit_known(const Fitting& fitting, const Column& column
   const bool is_retyped = before.oid == known.oid && before.type_oid != 0 &&
                           (before.type_oid != known.type_oid || before.typmod != known.typmod);
   if (is_retyped && fitting.is_rewritten) {
-    log::warn(std::string("a column has another type, and the server may have written new values into all rows "
-              "without telling: rows that nobody touches again keep what they had") + kCure,
-              {{"table", fitting.schema.full_name()},
-               {"column", column.name},
-               {"lsn", format_lsn(fitting.at)}});
+    log::warn(
+        std::string(
+            "a column has another type, and the server may have written new values into all rows "
+            "without telling: rows that nobody touches again keep what they had") +
+            kCure,
+        {{"table", fitting.schema.full_name()},
+         {"column", column.name},
+         {"lsn", format_lsn(fitting.at)}});
   }
   auto widened = widen(fitting, column, known);
   if (!widened) return widened;
@@ -214,7 +217,8 @@ Result<bool> TargetTable::drop_defaults(const Fitting& fitting) {
     const size_t owner = owner_of(column.name);
     const bool is_known = owner < known_.size();
     if (is_known && is_used(fitting.schema, owner)) continue;
-    if (is_known && known_[owner].added_at > fitting.at) continue;  // read again: it is still to come
+    if (is_known && known_[owner].added_at > fitting.at)
+      continue;  // read again: it is still to come
     auto done =
         run(fitting.connection, "ALTER COLUMN " + quote_name(column.name) + " DROP DEFAULT");
     if (!done) return Failure(done.error());

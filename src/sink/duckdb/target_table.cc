@@ -105,8 +105,8 @@ Result<bool> TargetTable::fit_now(Bookkeeping& bookkeeping, Fitting& fitting) {
   return true;
 }
 
-// A target holds the rows of one source table. Those of a table that was made anew go when its first row
-// comes (MirrorTable), not here.
+// A target holds the rows of one source table. Those of a table that was made anew go when its
+// first row comes (MirrorTable), not here.
 Result<bool> TargetTable::fit_source(Bookkeeping& bookkeeping, Fitting& fitting) const {
   const TableSchema& schema = fitting.schema;
   auto before = bookkeeping.source(name_.sql());
@@ -122,8 +122,7 @@ Result<bool> TargetTable::fit_source(Bookkeeping& bookkeeping, Fitting& fitting)
                   "it is the mirror of " + known.name + " already, and holds one table",
                   "put ${schema} and ${table} into duckdb.table, or give the table a branch of its "
                   "own; if " +
-                      known.name +
-                      " is gone for good, DROP TABLE " + name_.sql() +
+                      known.name + " is gone for good, DROP TABLE " + name_.sql() +
                       " and delete its row from _millrace.sources");
     }
     if (!is_same) return true;
@@ -143,17 +142,16 @@ Result<bool> TargetTable::create(const Fitting& fitting) {
     list += (list.empty() ? "" : ", ") + quote_name(column.name) + " " + sql_name(column.type);
     stored_.push_back({column.name, column.type});
     const Column& source = schema.columns[column.index];
-    known_.push_back({schema.oid, source.attnum, source.name, column.name, source.type.oid,
-                      source.type.typmod});
+    known_.push_back(
+        {schema.oid, source.attnum, source.name, column.name, source.type.oid, source.type.typmod});
   }
   if (list.empty()) {
     return fail(ErrorKind::kConfig,
                 "it has no captured column, and DuckDB knows no table without columns",
                 "leave the table out of this branch");
   }
-  auto done =
-      fitting.connection.execute("CREATE SCHEMA IF NOT EXISTS " + quote_name(name_.schema) +
-                                 "; CREATE TABLE " + name_.sql() + " (" + list + ")");
+  auto done = fitting.connection.execute("CREATE SCHEMA IF NOT EXISTS " + quote_name(name_.schema) +
+                                         "; CREATE TABLE " + name_.sql() + " (" + list + ")");
   if (!done) return Failure(done.error());
   return true;
 }
@@ -168,8 +166,8 @@ std::vector<TargetColumn> TargetTable::columns_of(const TableSchema& schema) con
     if (known == known_.size()) continue;
     const size_t at = stored_at(known_[known].target);
     if (at == stored_.size()) continue;
-    out.push_back({static_cast<uint16_t>(i), stored_[at].name, stored_[at].type,
-                   storage_of(column.type)});
+    out.push_back(
+        {static_cast<uint16_t>(i), stored_[at].name, stored_[at].type, storage_of(column.type)});
   }
   return out;
 }

@@ -3,8 +3,8 @@
 //   column dropped   kept, NULL in new rows; it gives its name up when the source uses that again
 //   column renamed   renamed (known by its attnum)
 //   type changed     widened (int4 → int8, numeric(8,2) → numeric(10,2), …), else it becomes
-//                    VARCHAR; never narrowed. Stored values are cast; a warning says where the server may
-//                    have written others, which the stream does not bring
+//                    VARCHAR; never narrowed. Stored values are cast; a warning says where the
+//                    server may have written others, which the stream does not bring
 // No key and no NOT NULL: an index would cost more than MERGE's scan, and rows that a truncate or a
 // dropped column leaves behind may be NULL.
 #pragma once
@@ -45,8 +45,8 @@ class TargetTable {
   Result<bool> fit(Connection& connection, Bookkeeping& bookkeeping, const TableSchema& schema,
                    Lsn at);
 
-  // Where the columns of a schema are stored, now; also of one that an older fit() was for. A column
-  // that is stored nowhere is left out.
+  // Where the columns of a schema are stored, now; also of one that an older fit() was for. A
+  // column that is stored nowhere is left out.
   std::vector<TargetColumn> columns_of(const TableSchema& schema) const;
 
  private:
@@ -61,8 +61,9 @@ class TargetTable {
     Connection& connection;
     const TableSchema& schema;
     Lsn at = 0;
-    int16_t attnum_before = 0;  // the highest that the source table had at the fit before; 0 = unknown
-    bool is_rewritten = true;   // the server may have written all rows anew since
+    int16_t attnum_before =
+        0;  // the highest that the source table had at the fit before; 0 = unknown
+    bool is_rewritten = true;  // the server may have written all rows anew since
   };
 
   Result<bool> fit_now(Bookkeeping& bookkeeping, Fitting& fitting);

@@ -139,8 +139,8 @@ class FileSink final : public Sink {
   const FileSinkConfig config_;
   AppendFile file_;
   std::string buffer_;
-  FileProgress progress_;        // after the last whole batch; on disk only after commit()
-  std::optional<Error> broken_;  // a batch was written in part: only open() cuts it off
+  FileProgress progress_;          // after the last whole batch; on disk only after commit()
+  std::optional<Error> broken_;    // a batch was written in part: only open() cuts it off
   std::optional<Error> unsynced_;  // a commit failed: only open() begins anew
   uint64_t written_seq_ = 0;
   bool is_dirty_ = false;

@@ -7,8 +7,8 @@ namespace millrace {
 
 namespace {
 
-// A column of the message and its number, by how far the number is ahead of the place: that never falls from
-// one column to the next.
+// A column of the message and its number, by how far the number is ahead of the place: that never
+// falls from one column to the next.
 struct Anchor {
   size_t place = 0;
   int ahead = 0;
@@ -16,7 +16,8 @@ struct Anchor {
   std::optional<size_t> previous;
 };
 
-// The columns whose name and type the catalogue has too, where their number is possible at their place.
+// The columns whose name and type the catalogue has too, where their number is possible at their
+// place.
 std::vector<Anchor> candidates(const pgoutput::Relation& relation, const TableSchema& known) {
   const int ahead_max = known.attribute_count - static_cast<int>(relation.columns.size()) + 1;
   std::vector<Anchor> out;
@@ -30,8 +31,8 @@ std::vector<Anchor> candidates(const pgoutput::Relation& relation, const TableSc
   return out;
 }
 
-// The longest run in which `ahead` never falls; of two the one with the lower end, for a column that was made
-// again has a higher number than it had.
+// The longest run in which `ahead` never falls; of two the one with the lower end, for a column
+// that was made again has a higher number than it had.
 std::vector<Anchor> longest_run(std::vector<Anchor> all) {
   std::optional<size_t> best;
   for (size_t i = 0; i < all.size(); ++i) {
@@ -40,9 +41,8 @@ std::vector<Anchor> longest_run(std::vector<Anchor> all) {
       all[i].length = all[j].length + 1;
       all[i].previous = j;
     }
-    const bool is_better =
-        !best || all[i].length > all[*best].length ||
-        (all[i].length == all[*best].length && all[i].ahead < all[*best].ahead);
+    const bool is_better = !best || all[i].length > all[*best].length ||
+                           (all[i].length == all[*best].length && all[i].ahead < all[*best].ahead);
     if (is_better) best = i;
   }
   std::vector<Anchor> run;

@@ -78,8 +78,8 @@ void set_key(const TableSchema* known, TableSchema& table) {
   table.has_primary_key = table.identity == ReplicaIdentity::kDefault && !table.key.empty();
 }
 
-// Whether the catalogue describes the same columns as the message: then it has not moved on, as far as can be
-// told.
+// Whether the catalogue describes the same columns as the message: then it has not moved on, as far
+// as can be told.
 bool is_of_this_moment(const Relation& relation, const TableSchema& known,
                        const std::vector<int16_t>& numbers) {
   for (size_t i = 0; i < relation.columns.size(); ++i) {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
@@ -40,10 +39,8 @@ struct Message {
 };
 
 std::vector<std::unique_ptr<Message>> recorded() {
-  const auto file =
-      std::filesystem::path(__FILE__).parent_path() / "../../../tests/streams" / "mixed.stream";
   std::ostringstream bytes;
-  bytes << std::ifstream(file, std::ios::binary).rdbuf();
+  bytes << std::ifstream(MILLRACE_STREAMS "/mixed.stream", std::ios::binary).rdbuf();
   const std::string text = bytes.str();
   std::vector<std::unique_ptr<Message>> out;
   for (ByteReader in(text); in.left() > 0;) {

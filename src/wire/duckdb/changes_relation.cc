@@ -118,8 +118,8 @@ class ChangeChunk {
     }
     for (size_t i = 0; i < stored_.size(); ++i) {
       const StoredColumn& column = stored_[i];
-      const char* reason =
-          write_datum(image.member(i), at, column.type, column.type, value_after(change, column.index));
+      const char* reason = write_datum(image.member(i), at, column.type, column.type,
+                                       value_after(change, column.index));
       if (reason != nullptr) return {&column, reason};
     }
     return {};

@@ -18,7 +18,8 @@ namespace millrace::duckdb {
 // has not, in DuckDB's. INTERVAL comes in its canonical form.
 std::string postgres_text(const std::string& name, StorageType type);
 
-// SQL that gives column `name` (quoted) as the wider type `to`, as the server casts it; for ALTER … USING.
+// SQL that gives column `name` (quoted) as the wider type `to`, as the server casts it; for ALTER …
+// USING.
 std::string widened(const std::string& name, StorageType from, StorageType to);
 
 // The canonical form of a text of PostgreSQL's, or of postgres_text().

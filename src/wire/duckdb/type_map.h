@@ -59,7 +59,8 @@ std::string sql_name(StorageType type);
 //   integers and decimals     the wider one, or a DECIMAL up to 38 digits
 //   FLOAT with SMALLINT       FLOAT;  FLOAT or DOUBLE with INTEGER, UINTEGER or each other: DOUBLE
 //   FLOAT or DOUBLE with BIGINT or DECIMAL    VARCHAR, for neither holds the other
-//   DATE, TIMESTAMP, TIMESTAMPTZ              the later one: a day is its midnight, without zone is UTC
+//   DATE, TIMESTAMP, TIMESTAMPTZ              the later one: a day is its midnight, without zone is
+//   UTC
 StorageType widest(StorageType a, StorageType b);
 
 // A type handle of DuckDB's, owned.

@@ -174,8 +174,7 @@ std::optional<int64_t> midnight(std::string_view date) {
 // Text of one type as a wider one, where that is more than to read it so.
 const char* write_widened(Slots& slots, uint64_t row, StorageType type, Storage source,
                           std::string_view text) {
-  const bool is_point =
-      type.kind == Storage::kTimestamp || type.kind == Storage::kTimestamptz;
+  const bool is_point = type.kind == Storage::kTimestamp || type.kind == Storage::kTimestamptz;
   if (is_point && source == Storage::kDate) {
     return write_parsed(slots, row, midnight(text), "is out of the range of TIMESTAMP");
   }

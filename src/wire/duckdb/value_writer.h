@@ -45,8 +45,9 @@ class Slots {
 // TIMESTAMP"), a constant without the value.
 const char* write_text(Slots& slots, uint64_t row, StorageType type, std::string_view text);
 
-// The same for a Datum; what has no value here (null, unchanged, absent) becomes NULL. `source`: what
-// the source's column would be stored as by itself, where `type` is wider (type_map.h, widest()).
+// The same for a Datum; what has no value here (null, unchanged, absent) becomes NULL. `source`:
+// what the source's column would be stored as by itself, where `type` is wider (type_map.h,
+// widest()).
 const char* write_datum(Slots& slots, uint64_t row, StorageType type, StorageType source,
                         const Datum& datum);
 
