@@ -58,7 +58,7 @@ Result<void> OfflineBranch::find_progress(OffsetStore* store) {
 Result<std::vector<LetterOutcome>> OfflineBranch::replay(const ReplayRequest& request) {
   return replay_letters(
       *branch_, request,
-      [this](std::shared_ptr<Batch> batch) {
+      [this](const std::shared_ptr<Batch>& batch) {
         batch->seq = next_seq_++;
         batch->account();
         branch_->offer(batch);

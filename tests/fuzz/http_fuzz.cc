@@ -22,19 +22,20 @@ http::Response answer(const http::Request& request) {
 }
 
 const std::string& listening() {
-  static const std::string path = [] {
+  static const std::string kPath = [] {
     char folder[] = "/tmp/http_fuzz.XXXXXX";
     require(mkdtemp(folder) != nullptr, "there is a folder for the socket");
     return std::string(folder) + "/s";
   }();
-  static const auto server = http::Server::start("unix:" + path, answer);
-  require(server.has_value(), "the server listens");
-  return path;
+  static const auto kServer = http::Server::start("unix:" + kPath, answer);
+  require(kServer.has_value(), "the server listens");
+  return kPath;
 }
 
 int connected() {
   const std::string& path = listening();
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) std::abort();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);

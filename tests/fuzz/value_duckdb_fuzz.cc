@@ -88,7 +88,7 @@ void compare_canonical(std::string_view text) {
 }  // namespace
 
 void fuzz_one(std::string_view input) {
-  static const duckdb::Api api = one_slot_api();
+  static const duckdb::Api kApi = one_slot_api();
   Input in(input);
   duckdb::StorageType type;
   type.kind =
@@ -97,7 +97,7 @@ void fuzz_one(std::string_view input) {
   type.scale = static_cast<uint8_t>(in.choice(type.width + size_t{1}));
   const ExactCopy text(in.rest());
   Slot slot;
-  duckdb::Slots slots(api, reinterpret_cast<duckdb::VectorHandle>(&slot));
+  duckdb::Slots slots(kApi, reinterpret_cast<duckdb::VectorHandle>(&slot));
   const char* wrong = duckdb::write_text(slots, 0, type, text.view());
   if (wrong == nullptr && type.kind == duckdb::Storage::kVarchar)
     require(slot.bytes == text.view(), "a text is kept as it is");

@@ -77,8 +77,8 @@ class Source:
         self.stamp = build / "tidy" / (self.name.replace("/", "__") + ".clean")
 
     def fits(self, other):
-        """Whether both can stand in one translation unit."""
-        return not (self.spills or other.spills or self.defines & (other.defines | other.sees) or other.defines & self.sees) \
+        """Whether both can stand in one translation unit. Not one that BUILD does not compile: clang-tidy then takes its neighbours' options."""
+        return bool(self.options) and not (self.spills or other.spills or self.defines & (other.defines | other.sees) or other.defines & self.sees) \
             and self.options == other.options and self.is_test == other.is_test
 
     def is_clean(self):

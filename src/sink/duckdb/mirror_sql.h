@@ -38,7 +38,7 @@ class MirrorSql {
   std::string names() const;
   std::string assignments(const std::string& mask, bool with_key) const;
   std::string key_condition(bool is_old) const;
-  std::string equal(size_t column) const;
+  std::string equal(size_t i) const;
 
   const std::string target_;
   const std::string rows_;

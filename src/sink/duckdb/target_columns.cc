@@ -73,6 +73,7 @@ Result<void> TargetTable::rename(Connection& connection, KnownColumn& known,
 
 std::string TargetTable::free_now(const std::string& name) const {
   std::vector<std::string> names;
+  names.reserve(stored_.size());
   for (const Stored& other : stored_)
     names.push_back(other.name);
   return free_name(name, names);

@@ -93,6 +93,7 @@ postgres::ConnectOptions connect_options(const PostgresConfig& config,
     if (!value.empty()) out.keywords.emplace_back(keyword, std::move(value));
   };
   std::vector<std::pair<std::string, std::string>> servers;
+  servers.reserve(config.hostname.size());
   for (const std::string& host : config.hostname) {
     servers.push_back(server_of(host, std::to_string(config.port)));
   }

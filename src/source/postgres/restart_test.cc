@@ -82,20 +82,20 @@ class Session {
 
   // The next message of the log. False: the server does not send it to this reader.
   bool take(const Message& message) {
-    using namespace pgoutput;
-    if (const auto* relation = std::get_if<Relation>(&message.read)) {
+    if (const auto* relation = std::get_if<pgoutput::Relation>(&message.read)) {
       latest_[relation->oid] = &message;
       sent_.erase(relation->oid);
       return false;  // sent with the next row of its table
     }
-    if (const auto* begin = std::get_if<Begin>(&message.read)) sends_ = begin->commit_lsn >= start_;
+    if (const auto* begin = std::get_if<pgoutput::Begin>(&message.read))
+      sends_ = begin->commit_lsn >= start_;
     bool sends = sends_;
-    if (const auto* outside = std::get_if<LogicalMessage>(&message.read)) {
+    if (const auto* outside = std::get_if<pgoutput::LogicalMessage>(&message.read)) {
       if (!outside->transactional) sends = message.lsn > start_;
     }
     if (!sends) return false;
-    if (const auto* row = std::get_if<Row>(&message.read)) announce(row->relation);
-    if (const auto* truncate = std::get_if<Truncate>(&message.read)) {
+    if (const auto* row = std::get_if<pgoutput::Row>(&message.read)) announce(row->relation);
+    if (const auto* truncate = std::get_if<pgoutput::Truncate>(&message.read)) {
       for (const uint32_t oid : truncate->relations)
         announce(oid);
     }

@@ -197,6 +197,7 @@ Result<std::vector<std::string>> Client::topics(SteadyTime deadline) {
   const auto answer = state_->metadata(true, nullptr, left_ms(deadline, kMetadataLeastMs));
   if (!answer) return std::unexpected(answer.error());
   std::vector<std::string> out;
+  out.reserve(static_cast<size_t>((*answer)->topic_cnt));
   for (int i = 0; i < (*answer)->topic_cnt; ++i)
     out.emplace_back((*answer)->topics[i].topic);
   return out;
