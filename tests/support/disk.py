@@ -17,11 +17,16 @@ class SmallDisk:
         script = (f'mount -t tmpfs -o size={self.megabytes}m,mode=0755 tmpfs "$0" && '
                   f'head -c {self.ballast}m /dev/zero >"$0/ballast" && echo ready && exec sleep infinity')
         root = os.getuid() == 0
-        self.holder = subprocess.Popen(["unshare", "-m" if root else "-rm", "sh", "-c", script, str(self.folder)], stdout=subprocess.PIPE, text=True)
+        # In a chroot / is no mount, whose propagation could be changed.
+        is_mount = any(line.split()[4] == "/" for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
+        unshare = ["unshare", "-m" if root else "-rm", *(() if is_mount else ("--propagation", "unchanged"))]
+        self.holder = subprocess.Popen([*unshare, "sh", "-c", script, str(self.folder)], stdout=subprocess.PIPE, text=True)
         if self.holder.stdout.readline().strip() != "ready":
             raise RuntimeError("no mount namespace could be made for a small disk")
         pid = str(self.holder.pid)
         self.prefix = ["nsenter", "-t", pid, "-m"] + ([] if root else ["-U", "--preserve-credentials"])
+        if not is_mount:
+            self.prefix += ["-r", "env", f"--chdir={self.folder}"]
         return self
 
     def __exit__(self, *_):
