@@ -39,7 +39,9 @@ std::vector<BranchProgress> read_progress(const Assembly& assembly, Problems& pr
                           .cure = stored.error().cure});
     }
     const bool fresh = !stored || stored->empty();
-    out.push_back({branch.name, fresh ? std::nullopt : std::optional(std::move(*stored))});
+    BranchProgress& progress = out.emplace_back();
+    progress.branch = branch.name;
+    if (!fresh) progress.progress = std::move(*stored);
   }
   return out;
 }

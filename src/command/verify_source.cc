@@ -43,7 +43,8 @@ Result<std::unique_ptr<SnapshotReader>> SourceSnapshot::read(
   SnapshotRequest request;
   request.connect = connect_options(reading);
   request.snapshot_name = slot_.snapshot_name;
-  request.tables = {std::move(table)};
+  const uint32_t oid = table->oid;
+  request.tables.push_back({std::move(table), {oid, true, {{0, ~uint64_t{0}}}}});
   request.at.lsn = lsn();
   return SnapshotReader::open(std::move(request), reading);
 }

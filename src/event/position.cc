@@ -9,6 +9,26 @@
 
 namespace millrace {
 
+namespace {
+
+constexpr std::string_view kTablePrefix = "table:";
+
+}  // namespace
+
+std::string table_stream(uint32_t oid) {
+  return fmt::format("{}{}", kTablePrefix, oid);
+}
+
+std::optional<uint32_t> table_of_stream(std::string_view stream) {
+  if (!stream.starts_with(kTablePrefix)) return std::nullopt;
+  const std::string_view digits = stream.substr(kTablePrefix.size());
+  uint32_t oid = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, oid);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return oid;
+}
+
 std::string format_lsn(Lsn lsn) {
   return fmt::format("{:X}/{:X}", lsn >> 32, lsn & 0xffffffff);
 }
@@ -29,12 +49,14 @@ std::optional<Lsn> parse_lsn(std::string_view text) {
 std::string to_json(const Offset& o) {
   const std::string last_commit =
       o.last_commit ? fmt::format(R"("last_commit":{},)", *o.last_commit) : std::string();
+  const std::string tables =
+      o.tables.is_known() ? fmt::format(R"(,"tables":"{}")", format_tables(o.tables)) : "";
   return fmt::format(
       R"({{"commit_lsn":{},"ordinal":{},"lsn":{},"lsn_proc":{},"lsn_commit":{},{}"xid":{},"commit_us":{},)"
-      R"("message_type":{},"snapshot":{},"last_snapshot_record":{},"system_id":{},"timeline":{}}})",
+      R"("message_type":{},"snapshot":{},"last_snapshot_record":{},"system_id":{},"timeline":{}{}}})",
       o.position.commit_lsn, o.position.ordinal, o.lsn, o.lsn_proc, o.lsn_commit, last_commit,
       o.xid, o.commit_us, json_quoted(o.message_type), static_cast<int>(o.snapshot),
-      o.last_snapshot_record, o.system_id, o.timeline);
+      o.last_snapshot_record, o.system_id, o.timeline, tables);
 }
 
 std::optional<Offset> offset_from_json(std::string_view json) {
@@ -66,6 +88,12 @@ std::optional<Offset> offset_from_json(std::string_view json) {
   good &= root["last_snapshot_record"].get_bool().get(o.last_snapshot_record) == simdjson::SUCCESS;
   o.system_id = number("system_id");
   o.timeline = static_cast<uint32_t>(number("timeline"));
+  std::string_view list;
+  if (root["tables"].get_string().get(list) == simdjson::SUCCESS) {
+    const auto tables = parse_tables(list);
+    if (!tables) return std::nullopt;
+    o.tables = *tables;
+  }
   if (!good) return std::nullopt;
   return o;
 }

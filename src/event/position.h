@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "event/table_set.h"
+
 namespace millrace {
 
 // A byte position in PostgreSQL's write-ahead log; 0 = none ("0/0" is never valid).
@@ -49,6 +51,9 @@ struct Offset {
   // The server that the LSNs belong to (I10); 0 = unknown (Debezium wrote last).
   uint64_t system_id = 0;
   uint32_t timeline = 0;
+  // Of the slot's stream: the tables that this progress is of. Unknown where Debezium wrote last,
+  // and in the batches of the stream itself.
+  TableSet tables;
 
   bool operator==(const Offset&) const = default;
 };
@@ -57,13 +62,26 @@ struct Offset {
 std::string to_json(const Offset& offset);
 std::optional<Offset> offset_from_json(std::string_view json);
 
-// Streams: "slot" is the slot's own; others are snapshot chunks.
+// Streams. What a branch has is a position in the slot's stream, and one of its own for each table
+// that stands elsewhere:
+//   "slot"       the slot's own stream
+//   "snapshot"   a snapshot of all the branch's tables: kRunning makes void whatever was known
+//   before,
+//                kCompleted is the position at which the slot's stream goes on
+//   "table:OID"  one table. kRunning: its snapshot is being read, its changes are left out;
+//   lsn_commit
+//                is where the first attempt at it began. kCompleted: it has all up to that position
+//                (lsn 0: just what "slot" says). kNone: no longer captured.
 inline constexpr std::string_view kSlotStream = "slot";
 inline constexpr std::string_view kSnapshotStream = "snapshot";
 // Refused changes that are tried again. Its positions say how many replays there were, and stand
 // above those of all changes.
 inline constexpr std::string_view kReplayStream = "replay";
 inline constexpr Lsn kReplayBase = Lsn{1} << 63;
+
+std::string table_stream(uint32_t oid);
+// nullopt: not a table's stream.
+std::optional<uint32_t> table_of_stream(std::string_view stream);
 
 using Progress = std::map<std::string, Offset, std::less<>>;
 

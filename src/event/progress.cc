@@ -5,19 +5,97 @@
 
 namespace millrace {
 
-void advance(Progress& progress, const std::string& stream, const Offset& offset) {
-  progress.insert_or_assign(stream, offset);
-  if (stream == kSlotStream || stream == kReplayStream) return;
+namespace {
+
+bool is_running(const Offset& offset) {
+  return offset.snapshot == SnapshotPhase::kRunning;
+}
+
+const Offset* find(const Progress& progress, std::string_view stream) {
+  const auto at = progress.find(stream);
+  return at == progress.end() ? nullptr : &at->second;
+}
+
+// A table that stands where the slot's stream stands needs no entry.
+void merge_tables(Progress& progress) {
+  const Offset* slot = find(progress, kSlotStream);
+  if (slot == nullptr) return;
+  const Position position = slot->position;
+  std::erase_if(progress, [&](const auto& entry) {
+    return table_of_stream(entry.first) && !is_running(entry.second) &&
+           entry.second.position == position;
+  });
+}
+
+void advance_slot(Progress& progress, const Offset& offset) {
+  for (auto& [stream, own] : progress) {
+    if (!table_of_stream(stream) || is_running(own)) continue;
+    if (own.position >= offset.position) continue;
+    own = offset;
+    own.snapshot = SnapshotPhase::kCompleted;
+  }
+  const auto slot = progress.find(kSlotStream);
+  if (slot == progress.end()) {
+    progress.emplace(kSlotStream, offset);
+  } else if (slot->second.position <= offset.position) {
+    TableSet tables = offset.tables.is_known() ? offset.tables : slot->second.tables;
+    slot->second = offset;
+    slot->second.tables = std::move(tables);
+  }
+  merge_tables(progress);
+}
+
+void advance_snapshot(Progress& progress, const Offset& offset) {
   if (offset.snapshot != SnapshotPhase::kCompleted) {
-    progress.erase(std::string(kSlotStream));
+    std::erase_if(progress, [](const auto& entry) { return entry.first != kReplayStream; });
+    progress.emplace(kSnapshotStream, offset);
     return;
   }
+  std::vector<uint32_t> finished;
+  for (const auto& [stream, own] : progress) {
+    const auto oid = table_of_stream(stream);
+    if (oid && !is_running(own)) finished.push_back(*oid);
+  }
   Offset slot = offset;
-  // Everything before the snapshot's LSN: a transaction whose commit record starts exactly there
-  // comes after it.
-  slot.position = {slot.lsn - 1, std::numeric_limits<uint64_t>::max()};
-  slot.lsn_commit = slot.lsn;
-  progress.insert_or_assign(std::string(kSlotStream), slot);
+  slot.tables = TableSet(std::move(finished));
+  progress.erase(std::string(kSnapshotStream));
+  progress.insert_or_assign(std::string(kSlotStream), std::move(slot));
+  merge_tables(progress);
+}
+
+void advance_table(Progress& progress, std::string_view stream, uint32_t oid,
+                   const Offset& offset) {
+  const auto slot = progress.find(kSlotStream);
+  const bool completed = offset.snapshot == SnapshotPhase::kCompleted;
+  if (slot != progress.end()) {
+    TableSet& tables = slot->second.tables;
+    tables = completed ? tables.with(oid) : tables.without(oid);
+  }
+  const bool stands_alone = offset.snapshot != SnapshotPhase::kNone && offset.lsn != 0;
+  if (!stands_alone) {
+    progress.erase(std::string(stream));
+    return;
+  }
+  const auto own = progress.find(stream);
+  const bool again = own != progress.end() && is_running(own->second) && is_running(offset);
+  const Lsn first_attempt = again ? own->second.lsn_commit : offset.lsn_commit;
+  Offset& now = progress[std::string(stream)] = offset;
+  now.lsn_commit = std::min(now.lsn_commit, first_attempt);
+  merge_tables(progress);
+}
+
+}  // namespace
+
+void advance(Progress& progress, std::string_view stream, const Offset& offset) {
+  if (stream == kReplayStream) {
+    progress.insert_or_assign(std::string(stream), offset);
+  } else if (stream == kSlotStream) {
+    advance_slot(progress, offset);
+  } else if (const auto oid = table_of_stream(stream)) {
+    advance_table(progress, stream, *oid, offset);
+  } else {
+    advance_snapshot(progress, offset);
+  }
 }
 
 void advance(Progress& progress, const Batch& batch) {
@@ -25,29 +103,68 @@ void advance(Progress& progress, const Batch& batch) {
 }
 
 bool covers(const Progress& progress, const Batch& batch) {
-  const auto slot = progress.find(kSlotStream);
-  if (batch.stream == kSlotStream) {
-    return slot != progress.end() && slot->second.position >= batch.offset.position;
+  const Offset* slot = find(progress, kSlotStream);
+  if (batch.stream == kReplayStream) {
+    const Offset* own = find(progress, batch.stream);
+    return own != nullptr && own->position >= batch.offset.position;
   }
-  if (slot != progress.end() && batch.stream != kReplayStream) return true;
-  const auto own = progress.find(batch.stream);
-  return own != progress.end() && own->second.position >= batch.offset.position;
+  if (batch.stream != kSlotStream) {
+    const auto oid = table_of_stream(batch.stream);
+    if (!oid) return slot != nullptr || progress.contains(batch.stream);
+    const Offset* own = find(progress, batch.stream);
+    const bool is_known = slot != nullptr && slot->tables.contains(*oid);
+    if (batch.offset.snapshot == SnapshotPhase::kNone) return own == nullptr && !is_known;
+    if (own == nullptr) return is_known;
+    return !is_running(*own) || own->position >= batch.offset.position;
+  }
+  if (slot == nullptr) return false;
+  return std::ranges::all_of(progress, [&](const auto& entry) {
+    return is_running(entry.second) || entry.second.position >= batch.offset.position;
+  });
 }
 
 void drop_delivered(BatchView& view, const Progress& progress) {
   if (view.batch->stream != kSlotStream) return;
-  const auto slot = progress.find(kSlotStream);
-  if (slot == progress.end()) return;
-  const Position last = slot->second.position;
-  const auto fresh = std::find_if(
-      view.changes.begin(), view.changes.end(),
-      [&](const Change& change) { return change.position > last || change.op == Op::kHeartbeat; });
-  view.changes = view.changes.subspan(static_cast<size_t>(fresh - view.changes.begin()));
+  const Offset* slot = find(progress, kSlotStream);
+  if (slot == nullptr) return;
+  const auto is_delivered = [&](const Change& change, const Offset& had) {
+    return change.op != Op::kHeartbeat && (is_running(had) || change.position <= had.position);
+  };
+  const bool is_one = std::ranges::none_of(
+      progress, [](const auto& entry) { return table_of_stream(entry.first).has_value(); });
+  if (is_one) {  // changes are in order: what was delivered is a prefix
+    const auto fresh = std::ranges::find_if(
+        view.changes, [&](const Change& change) { return !is_delivered(change, *slot); });
+    view.changes = view.changes.subspan(static_cast<size_t>(fresh - view.changes.begin()));
+    return;
+  }
+  const auto drops = [&](const Change& change) {
+    const Offset* own =
+        change.table == nullptr ? nullptr : find(progress, table_stream(change.table->oid));
+    return is_delivered(change, own == nullptr ? *slot : *own);
+  };
+  auto kept = std::make_shared<std::vector<Change>>();
+  std::ranges::remove_copy_if(view.changes, std::back_inserter(*kept), drops);
+  view.changes = *kept;
+  view.keep.push_back(std::move(kept));
+}
+
+std::optional<Offset> needed_from(const Progress& progress) {
+  const Offset* low = find(progress, kSlotStream);
+  if (low == nullptr) return std::nullopt;
+  for (const auto& [stream, offset] : progress) {
+    if (offset.position < low->position) low = &offset;
+  }
+  return *low;
 }
 
 Lsn confirmable(const Progress& progress) {
-  const auto slot = progress.find(kSlotStream);
-  return slot == progress.end() ? 0 : slot->second.lsn_commit;
+  if (!progress.contains(kSlotStream)) return 0;
+  Lsn lowest = std::numeric_limits<Lsn>::max();
+  for (const auto& [stream, offset] : progress) {
+    if (stream != kReplayStream) lowest = std::min(lowest, offset.lsn_commit);
+  }
+  return lowest;
 }
 
 }  // namespace millrace

@@ -1,5 +1,7 @@
 #include "pipeline/branch.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "event/progress.h"
 
@@ -89,9 +91,10 @@ void Branch::offer(const BatchPtr& batch) {
   if (batch->stream != kReplayStream) {
     const std::lock_guard lock(mutex_);
     drop_delivered(view, offered_);
-    const bool repeats = batch->stream == kSlotStream && covers(offered_, *batch);
+    const bool repeats = batch->stream == kSlotStream && covers(offered_, *batch) &&
+                         !batch->offset.tables.is_known();
     if (repeats && view.changes.empty()) return;
-    if (!repeats) advance(offered_, *batch);
+    advance(offered_, *batch);
   }
   bytes_held_ += batch->bytes();
   ++given_;
@@ -116,7 +119,17 @@ std::optional<Error> Branch::failure() const {
   return failure_;
 }
 
+Lsn Branch::confirmable() const {
+  const std::lock_guard lock(mutex_);
+  return millrace::confirmable(durable_);
+}
+
 bool Branch::wait_durable(const Batch& batch, std::stop_token stop) const {
+  const bool is_ours = batch.stream == kSlotStream ||
+                       std::ranges::any_of(batch.schemas, [&](const SchemaPtr& table) {
+                         return takes(table->full_name());
+                       });
+  if (!is_ours) return true;
   std::unique_lock lock(mutex_);
   while (!covers(durable_, batch)) {
     if (stop.stop_requested() || state_ == BranchState::kFailed) return false;
@@ -257,7 +270,7 @@ Result<void> Branch::take_report(const SinkReport& report) {
     }
     const std::lock_guard lock(mutex_);
     if (batch.stream != kReplayStream) {
-      if (batch.stream != kSlotStream || !covers(durable_, batch)) advance(durable_, batch);
+      advance(durable_, batch);
       if (!batch.changes.empty()) commit_us_ = batch.changes.back().commit_us;
     }
     events_ += done.view.changes.size();

@@ -94,6 +94,14 @@ class Branch {
   // Null only in tests.
   FileDeadLetters* dead_letters() const { return parts_.dead_letters.get(); }
 
+  // Up to where the slot may move for what is durable.
+  Lsn confirmable() const;
+
+  // Whether changes of this table ("schema.table") are for this branch.
+  bool takes(std::string_view table) const { return parts_.tables.matches(table); }
+
+  bool holds_rows() const { return parts_.sink->holds_rows(); }
+
   size_t bytes_held() const { return bytes_held_.load(); }
 
   BranchState state() const { return state_.load(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "event/progress.h"
 
 namespace millrace {
 
@@ -60,10 +61,10 @@ const OffsetKeeper::Entry* OffsetKeeper::find(const Branch& branch) const {
   return found == entries_.end() ? nullptr : &*found;
 }
 
-std::optional<Progress> OffsetKeeper::stored(const Branch& branch) const {
+std::optional<Lsn> OffsetKeeper::confirmable(const Branch& branch) const {
   const std::lock_guard lock(mutex_);
   const Entry* entry = find(branch);
-  return entry == nullptr ? std::nullopt : std::optional(entry->stored);
+  return entry == nullptr ? std::nullopt : std::optional(millrace::confirmable(entry->stored));
 }
 
 std::optional<Error> OffsetKeeper::failure(const Branch& branch) const {

@@ -32,8 +32,9 @@ class OffsetKeeper {
 
   // Stores what is durable now, if it moved. The last error, if one of the stores failed.
   Result<void> flush();
-  // What is stored for this branch; nullopt when its sink keeps it itself.
-  std::optional<Progress> stored(const Branch& branch) const;
+  // Up to where the slot may move for what is stored of this branch; nullopt when its sink keeps it
+  // itself.
+  std::optional<Lsn> confirmable(const Branch& branch) const;
   // Why the last attempt to store this branch's progress failed; nullopt when it did not.
   std::optional<Error> failure(const Branch& branch) const;
 

@@ -133,7 +133,10 @@ Result<void> Pipeline::connect(std::stop_token stop) {
     for (const auto& lane : lanes_) {
       Progress offered = lane->branch->offered();
       const bool fresh = offered.empty();
-      progress.push_back({lane->name, fresh ? std::nullopt : std::optional(std::move(offered))});
+      const Branch* branch = lane->branch.get();
+      progress.push_back({lane->name, fresh ? std::nullopt : std::optional(std::move(offered)),
+                          [branch](std::string_view table) { return branch->takes(table); },
+                          branch->holds_rows()});
     }
     const auto opened = source_->open(progress);
     if (opened) {
@@ -168,6 +171,10 @@ Result<void> Pipeline::read(std::stop_token stop) {
     hand_over_replays();
     if (auto going = find_dead_end(); !going) return going;
     if (unpark_recovered()) {
+      connected_ = false;
+      continue;
+    }
+    if (source_->wants_open()) {
       connected_ = false;
       continue;
     }
@@ -300,8 +307,8 @@ Result<void> Pipeline::find_dead_end() const {
 Lsn Pipeline::lowest_durable() const {
   Lsn lowest = ~Lsn{0};
   for (const auto& lane : lanes_) {
-    const auto stored = keeper_.stored(*lane->branch);
-    lowest = std::min(lowest, confirmable(stored ? *stored : lane->branch->status().durable));
+    const auto stored = keeper_.confirmable(*lane->branch);
+    lowest = std::min(lowest, stored ? *stored : lane->branch->confirmable());
   }
   return lowest;
 }

@@ -30,13 +30,14 @@ Result<TableSelector> TableSelector::make(const std::vector<std::string>& patter
 bool TableSelector::takes(const TableSchema& table) {
   if (patterns_.empty()) return true;
   const auto [known, is_new] = by_version_.try_emplace(table.version, false);
-  if (is_new) {
-    const std::string full_name = table.full_name();
-    known->second = std::any_of(patterns_.begin(), patterns_.end(), [&](const auto& pattern) {
-      return RE2::FullMatch(full_name, *pattern);
-    });
-  }
+  if (is_new) known->second = matches(table.full_name());
   return known->second;
+}
+
+bool TableSelector::matches(std::string_view full_name) const {
+  if (patterns_.empty()) return true;
+  return std::any_of(patterns_.begin(), patterns_.end(),
+                     [&](const auto& pattern) { return RE2::FullMatch(full_name, *pattern); });
 }
 
 void TableSelector::apply(BatchView& view) {

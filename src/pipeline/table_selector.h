@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -26,6 +27,8 @@ class TableSelector {
   static Result<TableSelector> make(const std::vector<std::string>& patterns);
 
   bool takes(const TableSchema& table);
+  // Any thread. `full_name`: schema.table.
+  bool matches(std::string_view full_name) const;
   // Narrows view.changes to the selected tables. Changes without a table (messages, begin, end)
   // stay.
   void apply(BatchView& view);

@@ -58,6 +58,10 @@ class Sink {
   // Makes all that was written durable, or stops at the deadline.
   virtual Result<SinkReport> drain(SteadyTime deadline) = 0;
 
+  // It holds the rows as they are, and a snapshot of a table replaces them (a log has all changes).
+  // Any thread.
+  virtual bool holds_rows() const { return false; }
+
   // Bytes that the sink holds beyond the batches themselves (a client library's queue).
   virtual size_t bytes_held() const { return 0; }
 };

@@ -2,6 +2,7 @@
 // deadline.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +18,11 @@ namespace millrace {
 struct BranchProgress {
   std::string branch;
   std::optional<Progress> progress;  // nullopt: never had anything
+  // Whether it has this table ("schema.table"); empty: it has all.
+  std::function<bool(std::string_view)> takes;
+  // It holds the rows as they are: what was changed before the snapshot of a table must not come
+  // after it. Others want every change, so one that lies between two attempts at it too.
+  bool holds_rows = false;
 };
 
 // Lag and state, for /status and /metrics.
@@ -32,8 +38,9 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // Connects and finds out from where to go on. Called again after any error that policy() retries.
-  // Decides per branch whether it needs a snapshot (Batch::audience). Errors: kGap when the slot
+  // Connects and finds out from where to go on. Called again after any error that policy() retries,
+  // and when wants_open(). Decides per branch and table whether it needs a snapshot
+  // (Batch::audience). Errors: kGap when the slot
   // and the progress do not fit (I10).
   virtual Result<void> open(std::span<const BranchProgress> branches) = 0;
 
@@ -49,6 +56,10 @@ class Source {
 
   // Says the last confirmed position once more, closes. The slot stays (but for slot.drop.on.stop).
   virtual Result<void> close() = 0;
+
+  // True when it asks to be opened again: captured tables came or went, or a snapshot that was read
+  // beside the stream is complete, and its tables have to catch up.
+  virtual bool wants_open() const { return false; }
 
   // True once a source that ends (snapshot.mode=initial_only) has given all.
   virtual bool finished() const = 0;

@@ -87,7 +87,7 @@ void write_streaming(MapWriter& map, const Offset& offset) {
   map.number("lsn", offset.lsn);
 }
 
-// A completed snapshot's lsn_commit is its lsn; Debezium leaves it out.
+// A snapshot's lsn_commit is its lsn; Debezium leaves it out.
 void write_snapshot(MapWriter& map, const Offset& offset) {
   const bool completed = offset.snapshot == SnapshotPhase::kCompleted;
   map.boolean("last_snapshot_record", offset.last_snapshot_record || completed);
@@ -109,6 +109,7 @@ void write_offset(MapWriter& map, const Offset& offset) {
   if (offset.system_id != 0) {
     map.text("millrace_server", fmt::format("{}/{}", offset.system_id, offset.timeline));
   }
+  if (offset.tables.is_known()) map.text("millrace_tables", format_tables(offset.tables));
 }
 
 void keep_unknown(MapWriter& map, std::string_view previous, Lsn lsn) {
@@ -189,7 +190,7 @@ Offset read_offset(const simdjson::dom::object& map) {
   offset.lsn = number_at(map, "lsn");
   offset.lsn_proc = number_at(map, "lsn_proc");
   offset.lsn_commit = number_at(map, "lsn_commit");
-  if (offset.snapshot == SnapshotPhase::kCompleted && offset.lsn_commit == 0)
+  if (offset.snapshot != SnapshotPhase::kNone && offset.lsn_commit == 0)
     offset.lsn_commit = offset.lsn;
   offset.xid = static_cast<uint32_t>(number_at(map, "txId"));
   int64_t commit_us = 0;
@@ -198,6 +199,9 @@ Offset read_offset(const simdjson::dom::object& map) {
   offset.position = parse_position(text_at(map, "millrace_position"));
   offset.last_commit = parse_lsn(text_at(map, "millrace_last_commit"));
   parse_server(text_at(map, "millrace_server"), offset);
+  if (const auto tables = map["millrace_tables"]; tables.error() == simdjson::SUCCESS) {
+    offset.tables = parse_tables(text_at(map, "millrace_tables")).value_or(TableSet());
+  }
   return offset;
 }
 
@@ -215,12 +219,11 @@ std::string offset_key(std::string_view connector, std::string_view server) {
 std::string to_offset_map(const Progress& progress, std::string_view previous) {
   MapWriter map;
   auto main = progress.find(kSlotStream);
-  if (main == progress.end()) main = progress.begin();
+  if (main == progress.end()) main = progress.find(kSnapshotStream);
   if (main == progress.end()) return map.take();
   write_offset(map, main->second);
   for (auto stream = progress.begin(); stream != progress.end(); ++stream) {
-    // A completed snapshot says no more than that the slot's stream has begun.
-    if (stream == main || stream->second.snapshot == SnapshotPhase::kCompleted) continue;
+    if (stream == main) continue;
     map.text(std::string(kStreamPrefix) + stream->first, to_json(stream->second));
   }
   keep_unknown(map, previous, main->second.lsn);

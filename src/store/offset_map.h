@@ -14,8 +14,10 @@
 //   millrace_position   commit LSN, ':' and the ordinal ("end" for all of the transaction)
 //   millrace_server     system identifier '/' timeline
 //   millrace_last_commit  Offset::last_commit, where there is one
-//   millrace_stream_X   JSON text of stream X's own Offset: a snapshot that runs beside the slot's
-//   stream
+//   millrace_tables     OIDs of the tables that this is the progress of
+//   millrace_stream_X   JSON text of stream X's own Offset: a table that stands elsewhere, while
+//   its
+//                       snapshot runs and until it has caught up
 // Debezium reads its members by name and does not see them; after it has written, they are gone,
 // and Offset::position is {0, 0}.
 #pragma once

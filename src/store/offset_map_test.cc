@@ -34,10 +34,8 @@ Offset snapshot(SnapshotPhase phase) {
   offset.commit_us = 1720000000000000;
   offset.snapshot = phase;
   offset.last_snapshot_record = phase == SnapshotPhase::kCompleted;
-  if (phase == SnapshotPhase::kCompleted) {
-    offset.lsn_commit = offset.lsn;
-    offset.position = {offset.lsn, kAll};
-  }
+  offset.lsn_commit = offset.lsn;  // where it began, and a restart must find the slot
+  if (phase == SnapshotPhase::kCompleted) offset.position = {offset.lsn, kAll};
   return offset;
 }
 
@@ -89,7 +87,7 @@ TEST(OffsetMap, RunningSnapshotHasDebeziumsMembers) {
 
 TEST(OffsetMap, CompletedSnapshotHasDebeziumsMembers) {
   const Offset done = snapshot(SnapshotPhase::kCompleted);
-  const Progress progress{{std::string(kSlotStream), done}, {std::string(kSnapshotStream), done}};
+  const Progress progress{{std::string(kSlotStream), done}};
   EXPECT_EQ(
       to_offset_map(progress, ""),
       R"({"last_snapshot_record":true,"lsn":24023120,"snapshot":"INITIAL","snapshot_completed":true,)"
@@ -102,7 +100,9 @@ TEST(OffsetMap, RoundTripKeepsEveryStream) {
       {{std::string(kSnapshotStream), snapshot(SnapshotPhase::kRunning)}},
       {{std::string(kSlotStream), snapshot(SnapshotPhase::kCompleted)}},
       {{std::string(kSlotStream), streaming()},
-       {std::string(kSnapshotStream), snapshot(SnapshotPhase::kRunning)}},
+       {table_stream(16384), snapshot(SnapshotPhase::kRunning)}},
+      {{std::string(kSnapshotStream), snapshot(SnapshotPhase::kRunning)},
+       {table_stream(16384), snapshot(SnapshotPhase::kCompleted)}},
   };
   for (const Progress& progress : cases) {
     const auto back = from_offset_map(to_offset_map(progress, ""));

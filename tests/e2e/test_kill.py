@@ -15,6 +15,7 @@ from support import kafka, warehouse
 from support.case import ServerCase, slow
 
 SHORT = int(os.environ.get("MILLRACE_KILLS", "10"))
+BULK = 40_000  # rows of each table that makes a snapshot long
 # v is new with every change, so that each change can be told from every other.
 SETUP = """
 create sequence vs;
@@ -157,6 +158,35 @@ def judge_kafka(records, audit):
     return problems
 
 
+def judge_from_snapshot(reads, changes, due, first):
+    """Of what began with a snapshot under load. By key: reads: the v of its snapshot rows; changes: (op, v) in order, v None where the
+    row is gone then; due: all that ever were, alike; first: v before all of them. A key has its last changes without a gap, and its
+    snapshot row is what it was at their beginning or between two of them (a snapshot that was killed and goes on)."""
+    problems = []
+    for key in sorted(set(reads) | set(changes) | set(due) | set(first)):
+        got, all_of_it = changes.get(key, []), due.get(key, [])
+        before = len(all_of_it) - len(got)
+        if before < 0 or got != all_of_it[before:]:
+            problems.append(f"key {key}: {len(got)} changes are not the last of {len(all_of_it)}: {got} of {all_of_it}")
+            continue
+        states = [first.get(key), *(v for _, v in all_of_it)][before:]
+        seen = reads.get(key, [])
+        if not set(seen) <= set(states) or (not seen and None not in states):
+            problems.append(f"key {key}: snapshot rows {seen} for {states[:3]}")
+    return problems
+
+
+def by_key(changes):
+    """For judge_from_snapshot, of (op, old_id, new_id, v)."""
+    return {key: [(op, v) for op, v, _ in of_key] for key, of_key in moves(changes).items()}
+
+
+def moves(audit):
+    """By key: (op, v or None where the row is gone, whether the row came from another key or went to one)."""
+    return {key: [("d" if new_id != key else op, None if new_id != key or op == "d" else v, op == "u" and old_id != new_id)
+                  for op, old_id, new_id, v in of_key] for key, of_key in per_key(audit).items()}
+
+
 class Judges(unittest.TestCase):
     AUDIT = [("c", None, 1, 10), ("u", 1, 1, 11), ("c", None, 2, 12), ("u", 1, 3, 13), ("d", 2, None, 12)]
     HISTORY = [(100 + n, 0, *change) for n, change in enumerate(AUDIT)]
@@ -191,6 +221,18 @@ class Judges(unittest.TestCase):
         self.assertTrue(judge_history([tuple(row) for row in rows], self.AUDIT))
 
 
+    def test_a_gap_behind_a_snapshot_is_found(self):
+        due = by_key(self.AUDIT)
+        self.assertEqual(judge_from_snapshot({}, due, due, {}), [])
+        self.assertEqual(judge_from_snapshot({1: [11]}, {**due, 1: due[1][2:]}, due, {}), [])
+        self.assertEqual(judge_from_snapshot({5: [4]}, due, due, {5: 4}), [])
+        self.assertTrue(judge_from_snapshot({1: [10]}, {**due, 1: due[1][2:]}, due, {}), "an old row")
+        self.assertTrue(judge_from_snapshot({}, {**due, 3: []}, due, {}), "no row")
+        self.assertTrue(judge_from_snapshot({}, {**due, 1: due[1][:1] + due[1][2:]}, due, {}), "a gap")
+        self.assertTrue(judge_from_snapshot({}, {**due, 1: due[1][:2]}, due, {}), "the end is missing")
+        self.assertTrue(judge_from_snapshot({}, due, due, {5: 4}), "a row that never changed is missing")
+
+
 class Kill(ServerCase):
     needs_kafka = True
 
@@ -201,21 +243,30 @@ class Kill(ServerCase):
         self.random = random.Random(self.seed)
         self.sql(SETUP)
 
-    def kill_under_load(self, start, kills):
-        """Kills so often under load, then lets it catch up and stop in order."""
-        child = self.streaming(start())
-        # The snapshot must be durable first: one that is killed is taken anew, and then has as rows what were changes.
-        self.sql("update stock set v = nextval('vs') where id = 1")
-        self.wait_confirmed(child)
+    def kill_under_load(self, start, kills, in_snapshot=False):
+        """Kills so often under load, then lets it catch up and stop in order. in_snapshot: the load is there from the start on."""
+        child = None if in_snapshot else self.streaming(start())
+        if child:
+            self.sql("update stock set v = nextval('vs') where id = 1")
+            self.wait_confirmed(child)
         load = [Load(self, number, self.seed) for number in range(3)]
         for writer in load:
             writer.start()
+        child, early, has_streamed = child or start(), 0, False
         try:
-            for _ in range(kills):
-                # From the first instants of a start to well into the stream.
-                time.sleep(self.random.choice((0.05, 0.3, 0.8, 1.5, 2.5)) * (0.5 + self.random.random()))
+            for kill in range(kills):
+                if in_snapshot and kill < 0.4 * kills:
+                    self.some_tables_read(child, self.random.choice((0, 1, 1, 2)))
+                    time.sleep(self.random.random() * 0.1)
+                else:
+                    if in_snapshot and not has_streamed:
+                        self.streaming(child)
+                    # From the first instants of a start to well into the stream.
+                    time.sleep(self.random.choice((0.05, 0.3, 0.8, 1.5, 2.5)) * (0.5 + self.random.random()))
                 self.assertIsNone(child.ended())
                 child.kill()
+                has_streamed = has_streamed or "msg=streaming" in child.stderr()
+                early += not has_streamed
                 child = start()
             time.sleep(1)
         finally:
@@ -226,6 +277,9 @@ class Kill(ServerCase):
         self.assertEqual(child.stop(60), 0, child.stderr())
         audit = self.sql("select op, old_id, new_id, v from audit order by seq")
         self.assertGreater(len(audit), 100 * kills, "hardly any load")
+        if in_snapshot:
+            print(f"     {early} of {kills} kills in the first snapshot", flush=True)
+            self.assertGreater(early, 0)
         return audit
 
     def audit_in_commit_order(self):
@@ -239,8 +293,61 @@ class Kill(ServerCase):
         first = [row for row in rows if row[2] == "r"]
         self.assertEqual(len(first), 100, "the snapshot is in the history once")
         self.assertEqual(judge_history([row for row in rows if row[2] != "r"], audit), [])
+        self.same_in_the_mirror(path)
+
+    def same_in_the_mirror(self, path):
         self.assertEqual(sorted(warehouse.rows(path, "select id, v, body from stock")), sorted(self.sql("select id, v, body from stock")))
         self.assertEqual(sorted(warehouse.rows(path, "select v, body from loose")), sorted(self.sql("select v, body from loose")))
+
+    def some_tables_read(self, child, number):
+        """Until it has read so many tables, or has none to read."""
+        child.until(f"{number} tables read", lambda: child.stderr().count('"table read"') >= number or "msg=streaming" in child.stderr())
+
+    def from_the_snapshot(self, start, kills):
+        """(audit, v of each key before the load): kills from the first instant on, while much is being read, beside the load."""
+        for number in range(4):
+            self.sql(f"create table bulk{number}(id int primary key, body text)")
+            self.sql(f"insert into bulk{number} select g, repeat('b', 200) from generate_series(1, %s) g", BULK)
+        first = dict(self.sql("select id, v from stock"))
+        return self.kill_under_load(start, kills, in_snapshot=True), first
+
+    def duckdb_from_the_snapshot(self, kills):
+        more = "".join(f', "public.bulk{number}"' for number in range(4))
+        config = self.pipeline(DUCK.replace('"public.loose"]', '"public.loose"' + more + "]"),
+                               source=f'table.include.list = ["public.stock", "public.loose"{more}]')
+        audit, first = self.from_the_snapshot(lambda: self.start("run", config), kills)
+        path = self.folder / "w.duckdb"
+        rows = sorted(warehouse.rows(path, "select lsn, seq, op, old_id, new_id, v from stock_history"))
+        changes = [row[2:] for row in rows if row[2] != "r"]
+        self.assertEqual([c for c, n in collections.Counter(changes).items() if n > 1], [], "doubled")
+        reads = collections.Counter(row[4] for row in rows if row[2] == "r")
+        self.assertEqual([key for key, n in reads.items() if n > 1], [], "in the snapshot twice")
+        self.assertEqual(judge_from_snapshot({row[4]: [row[5]] for row in rows if row[2] == "r"}, by_key(changes), by_key(audit), first), [])
+        self.same_in_the_mirror(path)
+        for number in range(4):
+            self.assertEqual(warehouse.rows(path, f"select count(*), count(distinct id) from bulk{number}"), [(BULK, BULK)])
+
+    def kafka_from_the_snapshot(self, kills):
+        prefix = f"kill{self.cluster.port}_{self.name}"
+        kafka.create_topic(self.kafka, f"{prefix}.public.stock", 4)
+        config = self.connector(**{"topic.prefix": prefix, "table.include.list": "public.stock,public.bulk.", "key.converter.schemas.enable": "false",
+                                   "value.converter.schemas.enable": "false"})
+        audit, first = self.from_the_snapshot(lambda: self.start("run", config, "--to", "kafka", "--set", f"bootstrap.servers={self.kafka}"), kills)
+        reads, changes, seen = collections.defaultdict(list), collections.defaultdict(list), set()
+        for message in kafka.read(self.kafka, f"{prefix}.public.stock"):
+            if message.value() is None:
+                continue
+            key, value = json.loads(message.key())["id"], json.loads(message.value())
+            op, event = value["op"], (value["source"]["lsn"], value["op"], json.loads(message.key())["id"])
+            if op == "r":
+                reads[key].append(value["after"]["v"])
+            elif event not in seen:
+                seen.add(event)
+                changes[key].append((op, None if op == "d" else value["after"]["v"]))
+        due = {key: [("c" if v is not None and op == "u" and moved else op, v) for op, v, moved in of_key] for key, of_key in moves(audit).items()}
+        self.assertEqual(judge_from_snapshot(reads, changes, due, first)[:3], [])
+        for number in range(4):
+            self.assertEqual({json.loads(m.key())["id"] for m in kafka.read(self.kafka, f"{prefix}.public.bulk{number}")}, set(range(1, BULK + 1)))
 
     def kafka_run(self, kills):
         prefix = f"kill{self.cluster.port}_{self.name}"
@@ -265,6 +372,12 @@ class Kill(ServerCase):
     def test_kafka(self):
         self.kafka_run(SHORT)
 
+    def test_duckdb_from_the_snapshot_on(self):
+        self.duckdb_from_the_snapshot(SHORT)
+
+    def test_kafka_from_the_snapshot_on(self):
+        self.kafka_from_the_snapshot(SHORT)
+
     @slow
     def test_many_kills_duckdb(self):
         self.duckdb(100)
@@ -272,3 +385,11 @@ class Kill(ServerCase):
     @slow
     def test_many_kills_kafka(self):
         self.kafka_run(100)
+
+    @slow
+    def test_many_kills_duckdb_from_the_snapshot_on(self):
+        self.duckdb_from_the_snapshot(100)
+
+    @slow
+    def test_many_kills_kafka_from_the_snapshot_on(self):
+        self.kafka_from_the_snapshot(100)

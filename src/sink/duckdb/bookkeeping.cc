@@ -200,4 +200,9 @@ Result<void> Bookkeeping::clear_unfinished() {
   return run("DELETE FROM _millrace.unfinished WHERE " + is_ours());
 }
 
+Result<void> Bookkeeping::clear_unfinished(const std::string& target) {
+  return run("DELETE FROM _millrace.unfinished WHERE " + is_ours() +
+             " AND target = " + quote_text(target));
+}
+
 }  // namespace millrace::duckdb

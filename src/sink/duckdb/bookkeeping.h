@@ -77,6 +77,7 @@ class Bookkeeping {
   Result<std::set<std::string>> unfinished();
   Result<void> add_unfinished(const std::string& target);
   Result<void> clear_unfinished();
+  Result<void> clear_unfinished(const std::string& target);
 
  private:
   // "pipeline = '…' AND branch = '…'"

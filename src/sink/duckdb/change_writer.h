@@ -27,15 +27,18 @@ class ChangeWriter {
 
   // The rest runs within the sink's transaction.
 
-  // A snapshot begins: what an unfinished one left is void, the tables of `view` begin empty.
+  // What unfinished snapshots left is void.
+  virtual Result<void> forget_snapshots() = 0;
+
+  // The snapshot of a table begins: what an unfinished one left is void, the table begins empty.
   virtual Result<void> begin_snapshot(const BatchView& view) = 0;
 
-  // Changes in their order; those that cannot be stored go to `refused`. `in_snapshot`: between
-  // begin and finish. What is added is in the tables after execute().
+  // Changes in their order; those that cannot be stored go to `refused`. `in_snapshot`: they
+  // are of a snapshot. What is added is in the tables after execute().
   virtual Result<void> add(std::span<const Change> changes, bool in_snapshot) = 0;
   virtual Result<void> execute() = 0;
 
-  virtual Result<void> finish_snapshot() = 0;
+  virtual Result<void> finish_snapshot(const BatchView& view) = 0;
 
   // The changes of add() that were left out, since the last call.
   virtual std::vector<Refusal> take_refused() = 0;

@@ -44,13 +44,14 @@ class DuckDbSink final : public Sink {
   Result<SinkReport> poll(SteadyTime deadline) override;
   Result<SinkReport> drain(SteadyTime deadline) override;
 
+  bool holds_rows() const override { return config_.mode == DuckDbMode::kMirror; }
+
  private:
   struct State {  // of one opening
     Connection connection;
     Bookkeeping bookkeeping;
     std::unique_ptr<ChangeWriter> writer;
-    Progress progress;         // committed
-    bool in_snapshot = false;  // committed
+    Progress progress;  // committed
 
     State(Connection opened, const SinkContext& context)
         : connection(std::move(opened)),
@@ -62,8 +63,9 @@ class DuckDbSink final : public Sink {
   Result<void> flush();
   size_t prepared_batches() const;
   Result<void> commit_batches(size_t count);
-  Result<void> write_batches(size_t count, Progress& progress, bool& in_snapshot);
-  Result<void> add_without_refused(const BatchView& view, bool in_snapshot);
+  Result<void> write_batches(size_t count, Progress& progress);
+  Result<void> write_batch(const BatchView& view);
+  Result<void> add_without_refused(const BatchView& view);
   Result<void> bury_refused();
   Result<void> find_refused(size_t count);
   bool is_storable(std::span<const Change> changes, bool in_snapshot);
@@ -99,9 +101,6 @@ Result<std::optional<Progress>> DuckDbSink::open() {
   auto progress = state_->bookkeeping.progress();
   if (!progress) return Failure(progress.error());
   state_->progress = *progress;
-  for (const auto& [stream, offset] : *progress) {
-    if (offset.snapshot == SnapshotPhase::kRunning) state_->in_snapshot = true;
-  }
   state_->writer = make_writer(*state_);
   if (auto done = state_->writer->open(); !done) return Failure(done.error());
   return *progress;
@@ -198,15 +197,13 @@ Result<void> DuckDbSink::commit_batches(size_t count) {
   refused_.clear();
   for (size_t attempt = 0;; ++attempt) {
     Progress progress = state_->progress;
-    bool in_snapshot = state_->in_snapshot;
     Result<void> done = state_->connection.begin();
-    if (done) done = write_batches(count, progress, in_snapshot);
+    if (done) done = write_batches(count, progress);
     if (done) done = state_->bookkeeping.store(progress);
     if (done) done = bury_refused();
     if (done) done = state_->connection.commit();
     if (done) {
       state_->progress = std::move(progress);
-      state_->in_snapshot = in_snapshot;
       return {};
     }
     roll_back();
@@ -223,30 +220,35 @@ void DuckDbSink::roll_back() {
   static_cast<void>(state_->writer->open());
 }
 
-Result<void> DuckDbSink::write_batches(size_t count, Progress& progress, bool& in_snapshot) {
-  ChangeWriter& writer = *state_->writer;
+Result<void> DuckDbSink::write_batches(size_t count, Progress& progress) {
   for (size_t i = 0; i < count; ++i) {
-    const BatchView& view = pending_[i];
-    if (view.batch->snapshot_start) {
-      if (auto done = writer.execute(); !done) return done;
-      if (auto done = writer.begin_snapshot(view); !done) return done;
-      in_snapshot = true;
-    }
-    if (auto done = add_without_refused(view, in_snapshot); !done) return done;
-    const bool completes = view.batch->stream != kSlotStream &&
-                           view.batch->offset.snapshot == SnapshotPhase::kCompleted;
-    if (in_snapshot && completes) {
-      if (auto done = writer.execute(); !done) return done;
-      if (auto done = writer.finish_snapshot(); !done) return done;
-      in_snapshot = false;
-    }
-    advance(progress, *view.batch);
+    if (auto done = write_batch(pending_[i]); !done) return done;
+    advance(progress, *pending_[i].batch);
   }
-  return writer.execute();
+  return state_->writer->execute();
 }
 
-Result<void> DuckDbSink::add_without_refused(const BatchView& view, bool in_snapshot) {
+Result<void> DuckDbSink::write_batch(const BatchView& view) {
   ChangeWriter& writer = *state_->writer;
+  const Batch& batch = *view.batch;
+  const bool is_new =
+      batch.stream == kSnapshotStream && batch.offset.snapshot == SnapshotPhase::kRunning;
+  if (is_new || batch.snapshot_start) {
+    if (auto done = writer.execute(); !done) return done;
+    auto begun = is_new ? writer.forget_snapshots() : writer.begin_snapshot(view);
+    if (!begun) return begun;
+  }
+  if (auto done = add_without_refused(view); !done) return done;
+  const bool completes = table_of_stream(batch.stream).has_value() &&
+                         batch.offset.snapshot == SnapshotPhase::kCompleted;
+  if (!completes) return {};
+  if (auto done = writer.execute(); !done) return done;
+  return writer.finish_snapshot(view);
+}
+
+Result<void> DuckDbSink::add_without_refused(const BatchView& view) {
+  ChangeWriter& writer = *state_->writer;
+  const bool in_snapshot = view.batch->stream != kSlotStream;
   if (refused_by_duckdb_.empty()) return writer.add(view.changes, in_snapshot);
   size_t from = 0;
   for (size_t i = 0; i < view.changes.size(); ++i) {
@@ -272,10 +274,8 @@ Result<void> DuckDbSink::bury_refused() {
 }
 
 Result<void> DuckDbSink::find_refused(size_t count) {
-  bool in_snapshot = state_->in_snapshot;
   for (size_t i = 0; i < count; ++i) {
-    in_snapshot = in_snapshot || pending_[i].batch->snapshot_start;
-    bisect(pending_[i].changes, in_snapshot);
+    bisect(pending_[i].changes, pending_[i].batch->stream != kSlotStream);
   }
   for (const Refusal& refusal : refused_)
     refused_by_duckdb_.insert(refusal.change);

@@ -34,7 +34,7 @@ class HistoryTest : public DuckDbSinkFixture {
   }
 
   static void as_snapshot(TestBatch& batch, bool starts, bool completes) {
-    batch.batch().stream = std::string(kSnapshotStream);
+    batch.batch().stream = table_stream(batch.batch().schemas.front()->oid);
     batch.batch().snapshot_start = starts;
     batch.batch().offset.snapshot = completes ? SnapshotPhase::kCompleted : SnapshotPhase::kRunning;
   }

@@ -6,9 +6,10 @@ namespace millrace::duckdb {
 
 namespace {
 
-// Where the rows of an unfinished snapshot wait for `target` (in SQL).
-std::string waiting_table(const std::string& target) {
-  return "_millrace." + quote_name("snapshot " + target);
+// Where the rows of the unfinished snapshot of a table wait for its target (in SQL). A target can
+// be several tables'.
+std::string waiting_table(const TableSchema& table, const std::string& target) {
+  return "_millrace." + quote_name("snapshot " + std::to_string(table.oid) + " " + target);
 }
 
 // All columns of the row, then what the change was.
@@ -141,13 +142,28 @@ Result<void> HistoryWriter::fit_columns(Version& version, bool is_made) {
   return {};
 }
 
-Result<void> HistoryWriter::begin_snapshot(const BatchView&) {
-  for (const std::string& target : waiting_) {
-    auto done = connection_.execute("DROP TABLE IF EXISTS " + waiting_table(target));
+Result<void> HistoryWriter::forget_snapshots() {
+  for (const std::string& waiting : waiting_) {
+    auto done = connection_.execute("DROP TABLE IF EXISTS " + waiting);
     if (!done) return Failure(done.error());
   }
   waiting_.clear();
   return bookkeeping_.clear_unfinished();
+}
+
+Result<void> HistoryWriter::begin_snapshot(const BatchView& view) {
+  for (const SchemaPtr& schema : view.batch->schemas) {
+    if (auto done = drop_waiting(waiting_table(*schema, target_name(rule_, *schema).sql())); !done)
+      return done;
+  }
+  return {};
+}
+
+Result<void> HistoryWriter::drop_waiting(const std::string& waiting) {
+  if (waiting_.erase(waiting) == 0) return {};
+  auto done = connection_.execute("DROP TABLE IF EXISTS " + waiting);
+  if (!done) return Failure(done.error());
+  return bookkeeping_.clear_unfinished(waiting);
 }
 
 Result<void> HistoryWriter::add(std::span<const Change> changes, bool in_snapshot) {
@@ -187,18 +203,19 @@ Result<void> HistoryWriter::insert(Version& version) {
 }
 
 Result<void> HistoryWriter::insert_waiting(Version& version) {
-  const std::string target = version.target.sql();
-  if (!waiting_.contains(target)) {
-    auto made = connection_.execute("CREATE TABLE IF NOT EXISTS " + waiting_table(target) +
-                                    " AS SELECT * FROM " + target + " LIMIT 0");
+  const std::string waiting =
+      waiting_table(version.statement.changes().table(), version.target.sql());
+  if (!waiting_.contains(waiting)) {
+    auto made = connection_.execute("CREATE TABLE IF NOT EXISTS " + waiting + " AS SELECT * FROM " +
+                                    version.target.sql() + " LIMIT 0");
     if (!made) return Failure(made.error());
-    waiting_.insert(target);
-    if (auto done = bookkeeping_.add_unfinished(target); !done) return done;
+    waiting_.insert(waiting);
+    if (auto done = bookkeeping_.add_unfinished(waiting); !done) return done;
   }
   version.statement.changes().set(std::exchange(version.snapshot, {}), &refused_);
-  auto done = connection_.execute("INSERT INTO " + waiting_table(target) + " (" +
-                                  name_list(version.statement.columns()) + ") " +
-                                  version.statement.select(RowStatement::Shape::kPlain));
+  auto done =
+      connection_.execute("INSERT INTO " + waiting + " (" + name_list(version.statement.columns()) +
+                          ") " + version.statement.select(RowStatement::Shape::kPlain));
   version.statement.changes().set({}, nullptr);
   if (!done) {
     return Failure(done.error().in("sql for " + version.statement.changes().table().full_name()));
@@ -206,15 +223,16 @@ Result<void> HistoryWriter::insert_waiting(Version& version) {
   return {};
 }
 
-Result<void> HistoryWriter::finish_snapshot() {
-  for (const std::string& target : waiting_) {
-    auto done =
-        connection_.execute("INSERT INTO " + target + " BY NAME SELECT * FROM " +
-                            waiting_table(target) + "; DROP TABLE " + waiting_table(target));
+Result<void> HistoryWriter::finish_snapshot(const BatchView& view) {
+  for (const SchemaPtr& schema : view.batch->schemas) {
+    const std::string target = target_name(rule_, *schema).sql();
+    const std::string waiting = waiting_table(*schema, target);
+    if (!waiting_.contains(waiting)) continue;
+    auto done = connection_.execute("INSERT INTO " + target + " BY NAME SELECT * FROM " + waiting);
     if (!done) return Failure(done.error());
+    if (auto dropped = drop_waiting(waiting); !dropped) return dropped;
   }
-  waiting_.clear();
-  return bookkeeping_.clear_unfinished();
+  return {};
 }
 
 }  // namespace millrace::duckdb

@@ -35,10 +35,11 @@ class HistoryWriter final : public ChangeWriter {
   Result<void> open() override;
   bool is_prepared(const BatchView& view) const override;
   Result<void> prepare(const BatchView& view) override;
+  Result<void> forget_snapshots() override;
   Result<void> begin_snapshot(const BatchView& view) override;
   Result<void> add(std::span<const Change> changes, bool in_snapshot) override;
   Result<void> execute() override;
-  Result<void> finish_snapshot() override;
+  Result<void> finish_snapshot(const BatchView& view) override;
 
   std::vector<Refusal> take_refused() override { return std::exchange(refused_, {}); }
 
@@ -58,13 +59,14 @@ class HistoryWriter final : public ChangeWriter {
   Result<void> fit_columns(Version& version, bool is_made);
   Result<void> insert(Version& version);
   Result<void> insert_waiting(Version& version);
+  Result<void> drop_waiting(const std::string& waiting);
 
   Connection& connection_;
   Bookkeeping& bookkeeping_;
   const TargetRule rule_;
   const StatementOf statement_of_;
   std::map<uint64_t, Version> versions_;  // by TableSchema::version
-  std::set<std::string> waiting_;         // targets, in SQL, that rows wait for
+  std::set<std::string> waiting_;         // tables, in SQL, where rows wait
   std::vector<Refusal> refused_;
 };
 

@@ -67,17 +67,22 @@ Result<void> MirrorWriter::empty_for_snapshot(MirrorTable& table) {
   return bookkeeping_.add_unfinished(table.name().sql());
 }
 
-Result<void> MirrorWriter::begin_snapshot(const BatchView& view) {
-  // What an unfinished snapshot left, also of tables that this one may not have.
+Result<void> MirrorWriter::forget_snapshots() {
+  // Also of tables that the new one may not have.
   for (const std::string& target : emptied_) {
     auto done = connection_.execute("DELETE FROM " + target);
     if (!done) return Failure(done.error());
   }
-  if (auto done = bookkeeping_.clear_unfinished(); !done) return done;
   emptied_.clear();
+  return bookkeeping_.clear_unfinished();
+}
+
+Result<void> MirrorWriter::begin_snapshot(const BatchView& view) {
   for (const SchemaPtr& schema : view.batch->schemas) {
     MirrorTable* table = table_of(*schema);
     if (table == nullptr) continue;
+    emptied_.erase(table->name().sql());
+    if (auto done = bookkeeping_.clear_unfinished(table->name().sql()); !done) return done;
     if (auto done = empty_for_snapshot(*table); !done) return done;
   }
   return {};
@@ -103,9 +108,14 @@ Result<void> MirrorWriter::execute() {
   return {};
 }
 
-Result<void> MirrorWriter::finish_snapshot() {
-  emptied_.clear();
-  return bookkeeping_.clear_unfinished();
+Result<void> MirrorWriter::finish_snapshot(const BatchView& view) {
+  for (const SchemaPtr& schema : view.batch->schemas) {
+    const MirrorTable* table = table_of(*schema);
+    if (table == nullptr) continue;
+    emptied_.erase(table->name().sql());
+    if (auto done = bookkeeping_.clear_unfinished(table->name().sql()); !done) return done;
+  }
+  return {};
 }
 
 }  // namespace millrace::duckdb

@@ -30,10 +30,11 @@ class MirrorWriter final : public ChangeWriter {
   Result<void> open() override;
   bool is_prepared(const BatchView& view) const override;
   Result<void> prepare(const BatchView& view) override;
+  Result<void> forget_snapshots() override;
   Result<void> begin_snapshot(const BatchView& view) override;
   Result<void> add(std::span<const Change> changes, bool in_snapshot) override;
   Result<void> execute() override;
-  Result<void> finish_snapshot() override;
+  Result<void> finish_snapshot(const BatchView& view) override;
 
   std::vector<Refusal> take_refused() override { return std::exchange(refused_, {}); }
 

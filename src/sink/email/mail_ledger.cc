@@ -109,7 +109,7 @@ void MailLedger::read_line(std::string_view line) {
     const auto offset = offset_from_json(take_word(content));
     if (!offset) return;
     millrace::advance(progress_, std::string(content), *offset);
-    forget_through(std::string(content), offset->position);
+    forget_through(std::string(content), *offset);
   } else if (type != 'H') {
     read_message(type, content);
   }
@@ -130,10 +130,13 @@ void MailLedger::read_message(char type, std::string_view fields) {
   messages_.insert_or_assign(std::move(id), state);
 }
 
-void MailLedger::forget_through(const std::string& stream, Position position) {
+// A table's own stream ends with its snapshot.
+void MailLedger::forget_through(const std::string& stream, const Offset& offset) {
+  const bool ends = stream != kSlotStream && offset.snapshot != SnapshotPhase::kRunning;
   auto from = messages_.lower_bound(MailId{stream, {}, {}});
   auto to = from;
-  while (to != messages_.end() && to->first.stream == stream && to->first.position <= position)
+  while (to != messages_.end() && to->first.stream == stream &&
+         (ends || to->first.position <= offset.position))
     ++to;
   messages_.erase(from, to);
 }
@@ -142,14 +145,9 @@ Result<void> MailLedger::rewrite() {
   std::string text;
   append_line(text, kHeader);
   append_line(text, fmt::format("B {}", options_.boot_id));
-  // Read back in this order: a completed snapshot says where the slot's stream begins, so that
-  // stands behind it.
-  for (const auto& [stream, offset] : progress_) {
-    if (stream != kSlotStream) append_line(text, progress_line(stream, offset));
-  }
-  if (const auto slot = progress_.find(kSlotStream); slot != progress_.end()) {
-    append_line(text, progress_line(slot->first, slot->second));
-  }
+  // In the map's order: what tables have on their own stands behind the slot's position.
+  for (const auto& [stream, offset] : progress_)
+    append_line(text, progress_line(stream, offset));
   for (const auto& [id, state] : messages_)
     append_line(text, message_line(id, state));
   auto fresh = AppendFile::open(options_.path + ".tmp");
@@ -195,7 +193,7 @@ Result<void> MailLedger::note(const MailId& id, MailState state) {
 
 Result<void> MailLedger::advance(const std::string& stream, const Offset& offset) {
   millrace::advance(progress_, stream, offset);
-  forget_through(stream, offset.position);
+  forget_through(stream, offset);
   std::string line;
   append_line(line, progress_line(stream, offset));
   return file_.append(line);

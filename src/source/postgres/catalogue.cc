@@ -159,6 +159,18 @@ Result<std::vector<TableSchema>> captured_tables(postgres::Connection& connectio
   return tables;
 }
 
+Result<std::set<uint32_t>> captured_oids(postgres::Connection& connection,
+                                         const TableFilter& filter) {
+  auto rows = connection.query(kTables);
+  if (!rows) return Failure(rows.error().in("reading the list of tables"));
+  std::set<uint32_t> oids;
+  for (int row = 0; row < rows->count(); ++row) {
+    if (!filter.captures_table(rows->text(row, 1), rows->text(row, 2))) continue;
+    oids.insert(number<uint32_t>(rows->text(row, 0)));
+  }
+  return oids;
+}
+
 Result<std::optional<TableSchema>> table_by_oid(postgres::Connection& connection,
                                                 const TableFilter& filter,
                                                 const PostgresConfig& config, uint32_t oid) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/result.h"
@@ -20,6 +21,10 @@ namespace millrace {
 Result<std::vector<TableSchema>> captured_tables(postgres::Connection& connection,
                                                  const TableFilter& filter,
                                                  const PostgresConfig& config);
+
+// Their OIDs alone, ordered.
+Result<std::set<uint32_t>> captured_oids(postgres::Connection& connection,
+                                         const TableFilter& filter);
 
 // One table, captured or not; nullopt when it is gone.
 Result<std::optional<TableSchema>> table_by_oid(postgres::Connection& connection,

@@ -45,6 +45,10 @@ Result<ColumnType> CatalogueLookup::type(uint32_t oid, int32_t typmod) {
   return ask([&](postgres::Connection& c) { return type_by_oid(c, oid, typmod); });
 }
 
+Result<std::set<uint32_t>> CatalogueLookup::captured_oids() {
+  return ask([&](postgres::Connection& c) { return millrace::captured_oids(c, filter_); });
+}
+
 Result<void> CatalogueLookup::run(std::string_view sql) {
   auto rows = ask([&](postgres::Connection& c) { return c.query(sql); });
   if (!rows) return Failure(rows.error());

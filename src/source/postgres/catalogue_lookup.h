@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "source/postgres/postgres_config.h"
@@ -27,6 +28,7 @@ class CatalogueLookup final : public TableLookup {
   Result<std::optional<TableSchema>> table(uint32_t oid) override;
   Result<ColumnType> type(uint32_t oid, int32_t typmod) override;
 
+  Result<std::set<uint32_t>> captured_oids();
   Result<void> run(std::string_view sql);
 
   void disconnect() { connection_.reset(); }

@@ -54,6 +54,7 @@ ChangeDecoder::ChangeDecoder(RelationCache& relations, DecoderOptions options, c
   }
   note_last_commit();
   offset_.message_type.clear();
+  offset_.tables = {};  // a branch's own, and marks move them
   offset_.snapshot = SnapshotPhase::kNone;
   offset_.last_snapshot_record = false;
 }

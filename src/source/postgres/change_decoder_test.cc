@@ -124,6 +124,13 @@ TEST_F(ChangeDecoderTest, DirectlyAfterASnapshotThereIsNoCommitBefore) {
   EXPECT_EQ(decoder->offset().snapshot, SnapshotPhase::kNone);
 }
 
+TEST_F(ChangeDecoderTest, TheStreamSaysNothingOfWhichTablesABranchHas) {
+  Offset from = at_position({99, UINT64_MAX}, 100);
+  from.tables = TableSet({1, 2});
+  start(from);
+  EXPECT_FALSE(decoder->offset().tables.is_known());
+}
+
 TEST_F(ChangeDecoderTest, BeginAndCommitAreChangesWhenAsked) {
   start(at_position({99, UINT64_MAX}, 100), {.transaction_markers = true, .captures_message = {}});
   feed(110, bytes::begin(200, 5));

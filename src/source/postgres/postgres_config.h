@@ -84,6 +84,7 @@ struct PostgresConfig {
 
   bool provide_transaction_metadata = false;
   int64_t heartbeat_interval_ms = 0;
+  int64_t table_refresh_interval_ms = 10000;
   std::string heartbeat_action_query;
 };
 

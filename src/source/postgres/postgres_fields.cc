@@ -304,6 +304,13 @@ constexpr FieldSpec kPostgresFields[] = {
         {.doc =
              "Events for the begin and end of transactions, and a transaction block in each event.",
          .group = kStream}),
+    field<&PostgresConfig::table_refresh_interval_ms>(
+        "table.refresh.interval.ms",
+        {.doc =
+             "How often to look for captured tables that were made or dropped, in milliseconds; 0: "
+             "only at a start. A new one is snapshotted alone.",
+         .group = kStream,
+         .check = at_least<0>}),
     field<&PostgresConfig::heartbeat_interval_ms>(
         "heartbeat.interval.ms",
         {.doc =

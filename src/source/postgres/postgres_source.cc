@@ -1,6 +1,7 @@
 #include "source/postgres/postgres_source.h"
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -18,6 +19,7 @@ namespace millrace {
 namespace {
 
 constexpr Millis kDropTimeout{3000};
+constexpr Millis kTurn{5};  // that a stream or a snapshot waits for data where both are read
 
 class PostgresSource final : public Source {
  public:
@@ -36,14 +38,20 @@ class PostgresSource final : public Source {
   Result<void> confirm(Lsn lsn) override;
   Result<void> close() override;
 
+  bool wants_open() const override { return wants_open_; }
+
   bool finished() const override { return finished_; }
 
   SourceStatus status() const override;
 
  private:
+  void queue_marks();
   Result<void> start_stream();
+  Result<std::shared_ptr<Batch>> poll_any(SteadyTime deadline);
   Result<std::shared_ptr<Batch>> poll_snapshot(SteadyTime deadline);
   Result<void> open_snapshot();
+  void end_snapshot();
+  void look_for_tables();
   void run_heartbeat_query();
   bool captures_message(std::string_view prefix) const;
   void disconnect();
@@ -61,7 +69,11 @@ class PostgresSource final : public Source {
   std::unique_ptr<SnapshotReader> snapshot_;
   SteadyTime snapshot_due_;
   bool snapshot_pending_ = false;
-  bool has_snapshotted_ = false;
+  bool is_snapshots_turn_ = false;  // of the two, where both are read
+  std::deque<std::shared_ptr<Batch>> marks_;
+  SessionPast past_;
+  SteadyTime look_due_;
+  bool wants_open_ = false;
   bool finished_ = false;
 
   std::optional<SlotReader> stream_;
@@ -74,23 +86,50 @@ Result<void> PostgresSource::open(std::span<const BranchProgress> branches) {
   disconnect();
   finished_ = false;
   set_phase("connecting");
-  auto session = open_session(config_, filter_, branches, has_snapshotted_);
+  auto session = open_session(config_, filter_, branches, past_);
   if (!session) {
     set_phase("waiting", session.error().message);
     return Failure(session.error());
   }
   session_ = std::move(*session);
-  if (session_->snapshot_audience != 0) {
-    snapshot_pending_ = true;
+  queue_marks();
+  snapshot_pending_ = session_->plan.needs_snapshot();
+  if (snapshot_pending_) {
     snapshot_due_ = steady_now() + Millis(config_.snapshot_delay_ms);
     set_phase("snapshot");
-    return {};
+    if (session_->plan.streaming == 0) return {};
   }
   return start_stream();
 }
 
+// What the branches are told before any data. A table whose snapshot is read beside the stream is
+// left out of the stream from its start on.
+void PostgresSource::queue_marks() {
+  const StartPlan& plan = session_->plan;
+  Offset running = session_->snapshot_at;
+  running.snapshot = SnapshotPhase::kRunning;
+  std::vector<Mark> marks = plan.marks;
+  if (plan.restarts != 0) {
+    marks.push_back({plan.restarts, std::string(kSnapshotStream), running});
+  }
+  for (const TableRead& read : plan.reads) {
+    const uint64_t audience = read.audience() & plan.streaming;
+    if (audience != 0) marks.push_back({audience, table_stream(read.oid), running});
+  }
+  for (const Mark& mark : marks) {
+    auto batch = std::make_shared<Batch>(options_.budget);
+    batch->audience = mark.audience;
+    batch->stream = mark.stream;
+    batch->offset = mark.offset;
+    // All tables are made before the first row: a branch that runs after this one may join them.
+    batch->snapshot_start = mark.stream == kSnapshotStream;
+    if (batch->snapshot_start) batch->schemas = session_->tables;
+    marks_.push_back(std::move(batch));
+  }
+}
+
 Result<void> PostgresSource::start_stream() {
-  if (!session_->streams) {
+  if (!session_->plan.streams) {
     finished_ = true;
     set_phase("waiting", "the snapshot is complete; snapshot.mode=initial_only streams nothing");
     return {};
@@ -118,41 +157,56 @@ Result<void> PostgresSource::start_stream() {
     reading.on_heartbeat = [this] { run_heartbeat_query(); };
   }
   reading.server = session_->server;
+  reading.audience = session_->plan.streaming;
   reading.floors = session_->floors;
   stream_.emplace(std::move(*stream),
                   ChangeDecoder(relations_, std::move(decoding), session_->from),
                   std::move(reading));
-  set_phase("streaming");
+  past_.has_streamed = true;
+  look_due_ = steady_now() + Millis(config_.table_refresh_interval_ms);
+  if (!snapshot_pending_) set_phase("streaming");
   log::info("streaming", {{"slot", config_.slot_name}, {"lsn", format_lsn(options.start)}});
   return {};
 }
 
 Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline) {
-  Result<std::shared_ptr<Batch>> batch = nullptr;
-  if (snapshot_pending_) {
-    batch = poll_snapshot(deadline);
-  } else if (stream_) {
-    batch = stream_->next(deadline);
-  } else if (!finished_) {
-    batch = fail(ErrorKind::kUnreachable, "the source is not connected");
+  if (!marks_.empty()) {
+    auto mark = std::move(marks_.front());
+    marks_.pop_front();
+    return mark;
   }
+  auto batch = poll_any(deadline);
   if (!batch) {
     set_phase("waiting", batch.error().message);
     disconnect();
   } else if (stream_) {
+    look_for_tables();
     const std::scoped_lock lock(mutex_);
     status_.server_lsn = stream_->server_lsn();
   }
   return batch;
 }
 
+// A snapshot that is read beside the stream takes turns with it.
+Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline) {
+  const bool is_both = snapshot_pending_ && stream_;
+  if (is_both) deadline = std::min(deadline, steady_now() + kTurn);
+  is_snapshots_turn_ = !is_snapshots_turn_;
+  if (snapshot_pending_ && (!is_both || is_snapshots_turn_)) return poll_snapshot(deadline);
+  if (stream_) return stream_->next(deadline);
+  if (finished_) return nullptr;
+  return fail(ErrorKind::kUnreachable, "the source is not connected");
+}
+
 Result<void> PostgresSource::open_snapshot() {
   SnapshotRequest request;
   request.connect = connect_options(config_);
   request.snapshot_name = session_->snapshot_name;
-  request.tables = std::move(session_->tables);
+  for (size_t i = 0; i < session_->tables.size(); ++i) {
+    request.tables.push_back({std::move(session_->tables[i]), session_->plan.reads[i]});
+  }
   request.at = session_->snapshot_at;
-  request.audience = session_->snapshot_audience;
+  request.whole = session_->plan.whole;
   request.budget = options_.budget;
   request.batch_bytes = options_.batch_bytes;
   auto reader = SnapshotReader::open(std::move(request), config_);
@@ -178,17 +232,41 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
     status_.detail = snapshot_->table();
     status_.snapshot_rows = snapshot_->rows();
   }
-  if (!snapshot_->finished()) return batch;
+  if (snapshot_->finished()) end_snapshot();
+  return batch;
+}
+
+void PostgresSource::end_snapshot() {
   session_->from.commit_us = std::max(session_->from.commit_us, snapshot_->offset().commit_us);
   snapshot_.reset();
   snapshot_pending_ = false;
-  has_snapshotted_ = true;
+  past_.has_snapshotted = true;
+  StartPlan& plan = session_->plan;
+  if (plan.streams && !plan.is_first_snapshot()) {  // the stream has to go back for some
+    wants_open_ = true;
+    return;
+  }
+  plan.streaming = plan.whole;
+  std::ranges::fill(session_->floors, session_->snapshot_at.lsn_commit);
   if (auto started = start_stream(); !started) {
     // The last batch is still good; the next poll says that there is no stream.
     log::warn("no stream after the snapshot", {{"why", started.error().text()}});
     disconnect();
   }
-  return batch;
+}
+
+void PostgresSource::look_for_tables() {
+  const Millis interval(config_.table_refresh_interval_ms);
+  if (interval == Millis(0) || snapshot_pending_ || steady_now() < look_due_) return;
+  look_due_ = steady_now() + interval;
+  const auto captured = lookup_.captured_oids();
+  if (!captured) {
+    log::debug("no look for new tables", {{"why", captured.error().text()}});
+    return;
+  }
+  if (*captured == session_->captured) return;
+  log::info("captured tables came or went: connecting again", {{"slot", config_.slot_name}});
+  wants_open_ = true;
 }
 
 bool PostgresSource::captures_message(std::string_view prefix) const {
@@ -236,6 +314,8 @@ Result<void> PostgresSource::close() {
 }
 
 void PostgresSource::disconnect() {
+  marks_.clear();
+  wants_open_ = false;
   snapshot_.reset();
   snapshot_pending_ = false;
   stream_.reset();

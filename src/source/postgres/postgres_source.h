@@ -2,8 +2,8 @@
 // replication slot. What is snapshotted and where the stream starts: start_plan.h. Positions:
 // change_decoder.h.
 //
-// While branches are snapshotted the others wait: one slot is one stream, and the new branches join
-// it where their snapshot was taken.
+// A branch or a table that is new is snapshotted beside the stream, which goes on for the others;
+// then the stream goes back to where the snapshot was taken, for what is new alone.
 #pragma once
 
 #include <memory>

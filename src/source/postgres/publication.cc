@@ -113,10 +113,6 @@ class Publisher {
     if (done) {
       log::info("publication brought up to date", {{"publication", config_.publication_name},
                                                    {"tables", std::to_string(tables.size())}});
-      if (!missing.empty()) {
-        log::warn("tables are captured from now on; rows that they have already are not delivered",
-                  {{"tables", join(missing)}, {"cure", "start once with snapshot.mode=always"}});
-      }
     }
     return done;
   }

@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-// Asked at the end of the snapshot's transaction, when all tables (with the partitions and
-// inheritors below them) are locked by having been read. kBusy when one was rewritten since: the
+// Asked within the snapshot's transaction, when the tables (with the partitions and inheritors
+// below them) are locked by having been read. kBusy when one was rewritten since: the
 // snapshot must be taken again. A TRUNCATE is none: it comes in the stream.
 Result<void> check_rewritten(postgres::Connection& snapshot,
                              const postgres::ConnectOptions& options,

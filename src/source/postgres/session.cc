@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "event/progress.h"
 #include "source/postgres/catalogue.h"
 #include "source/postgres/catalogue_lookup.h"
 #include "source/postgres/publication.h"
@@ -67,18 +68,52 @@ Result<void> check_standby(postgres::Connection& query, const PostgresConfig& co
               "database.hostname to the primary");
 }
 
-Result<std::vector<TableSchema>> prepare_tables(postgres::Connection& query,
-                                                const PostgresConfig& config,
-                                                const TableFilter& filter, bool streams) {
+struct PreparedTables {
+  std::vector<TableSchema> schemas;
+  std::vector<CapturedTable> captured;  // in the same order
+};
+
+// What the publication gives before it is brought up to date.
+Result<std::set<uint32_t>> unpublished(postgres::Connection& query, const PostgresConfig& config,
+                                       std::span<const TableSchema> tables) {
+  auto state = read_publication(query, config.publication_name);
+  if (!state) return Failure(state.error());
+  auto published = published_tables(query, tables);
+  if (!published) return Failure(published.error());
+  std::set<uint32_t> out;
+  for (const PublishedTable& table :
+       missing_from(*state ? **state : PublicationState(), *published)) {
+    out.insert(table.oid);
+  }
+  return out;
+}
+
+Result<PreparedTables> prepare_tables(postgres::Connection& query, const PostgresConfig& config,
+                                      const TableFilter& filter, bool streams) {
+  PreparedTables out;
   auto tables = captured_tables(query, filter, config);
-  if (!tables || !streams) return tables;
-  auto changed = set_replica_identities(query, config, *tables);
-  if (!changed) return Failure(changed.error());
-  if (*changed) tables = captured_tables(query, filter, config);
-  if (!tables) return tables;
-  if (tables->empty()) log::warn("no table is captured: check table.include.list and its like");
-  if (auto done = ensure_publication(query, config, *tables); !done) return Failure(done.error());
-  return tables;
+  if (tables && streams) {
+    auto changed = set_replica_identities(query, config, *tables);
+    if (!changed) return Failure(changed.error());
+    if (*changed) tables = captured_tables(query, filter, config);
+  }
+  if (!tables) return Failure(tables.error());
+  std::set<uint32_t> missing;
+  if (streams) {
+    if (tables->empty()) {
+      log::warn("no table is captured: check table.include.list and its like");
+    }
+    auto lacks = unpublished(query, config, *tables);
+    if (!lacks) return Failure(lacks.error());
+    missing = std::move(*lacks);
+    if (auto done = ensure_publication(query, config, *tables); !done) return Failure(done.error());
+  }
+  for (const TableSchema& table : *tables) {
+    out.captured.push_back({table.oid, table.full_name(), !missing.contains(table.oid),
+                            filter.snapshots_table(table.schema, table.name)});
+  }
+  out.schemas = std::move(*tables);
+  return out;
 }
 
 postgres::ConnectOptions replication_options(const PostgresConfig& config,
@@ -104,50 +139,56 @@ Result<NewSlot> make_temporary_slot(const PostgresConfig& config, Session& sessi
   return slot;
 }
 
-// The slot, and the point and the snapshot from which new branches start.
+// The slot, and the point and the snapshot from which new branches and tables start.
 Result<void> make_slots(postgres::Connection& query, const PostgresConfig& config,
-                        const StartPlan& plan, Session& session) {
-  const bool snapshots = plan.snapshot_audience != 0;
-  if (!plan.streams) {
-    session.snapshot_at = offset_at(session.server.lsn, session.server);
-    return {};
-  }
-  if (!plan.make_slot && !snapshots) return {};
+                        Session& session) {
+  const StartPlan& plan = session.plan;
+  session.snapshot_at = offset_at(session.server.lsn, session.server);
+  if (plan.from) session.from = *plan.from;
+  if (!plan.streams || (!plan.make_slot && !plan.needs_snapshot())) return {};
   if (plan.drop_slot) {
     if (auto dropped = drop_slot(query, config.slot_name); !dropped) return dropped;
   }
   SlotRequest request;
   request.name = config.slot_name;
   request.failover = config.slot_failover;
-  request.export_snapshot = snapshots;
+  request.export_snapshot = plan.needs_snapshot();
   auto made = plan.make_slot ? create_slot(*session.replication, request)
                              : make_temporary_slot(config, session);
   if (!made) return Failure(made.error());
   session.snapshot_name = made->snapshot_name;
   session.snapshot_at = offset_at(made->consistent_point, session.server);
-  const Offset& at = session.snapshot_at;
-  session.from = plan.from ? lower_offset(*plan.from, at) : at;
+  if (!plan.from) session.from = session.snapshot_at;
   return {};
 }
 
-// A branch has all that commits before its own progress. What it has of the transaction there, its
-// position says.
+// A branch has all that commits before its own progress; what it has of the transaction there, its
+// position says. One without a place in the stream gets nothing of it.
 std::vector<Lsn> floors_of(std::span<const BranchProgress> branches, const Session& session) {
   std::vector<Lsn> floors;
   for (size_t i = 0; i < branches.size(); ++i) {
-    const bool snapshotted = (session.snapshot_audience >> i & 1) != 0;
-    const auto offset = snapshotted ? std::optional(session.snapshot_at)
-                                    : resume_offset(branches[i], session.server.system_id);
+    const bool streams = (session.plan.streaming >> i & 1) != 0;
+    const auto offset =
+        branches[i].progress ? needed_from(*branches[i].progress) : std::optional<Offset>();
     const bool ours = offset && offset->position != Position{};
-    floors.push_back(ours ? offset->lsn_commit : 0);
+    floors.push_back(!streams ? ~Lsn{0} : ours ? offset->lsn_commit : 0);
   }
   return floors;
+}
+
+void add_schemas(std::vector<TableSchema> schemas, Session& session) {
+  for (TableSchema& schema : schemas) {
+    session.captured.insert(schema.oid);
+    const auto& reads = session.plan.reads;
+    if (std::ranges::find(reads, schema.oid, &TableRead::oid) == reads.end()) continue;
+    session.tables.push_back(std::make_shared<TableSchema>(std::move(schema)));
+  }
 }
 
 }  // namespace
 
 Result<Session> open_session(const PostgresConfig& config, const TableFilter& filter,
-                             std::span<const BranchProgress> branches, bool has_snapshotted) {
+                             std::span<const BranchProgress> branches, SessionPast past) {
   Session session;
   const bool streams = config.snapshot_mode != SnapshotMode::kInitialOnly;
   auto query = open_query_connection(config);
@@ -175,17 +216,12 @@ Result<Session> open_session(const PostgresConfig& config, const TableFilter& fi
 
   auto tables = prepare_tables(*query, config, filter, streams);
   if (!tables) return Failure(tables.error());
-  auto plan = plan_start(config, {*slot, *server, *history, branches, has_snapshotted});
+  auto plan = plan_start(config, {*slot, *server, *history, branches, tables->captured,
+                                  past.has_snapshotted, past.has_streamed});
   if (!plan) return Failure(plan.error());
-  session.snapshot_audience = plan->snapshot_audience;
-  session.streams = plan->streams;
-  if (plan->from) session.from = *plan->from;
-  if (auto made = make_slots(*query, config, *plan, session); !made) return Failure(made.error());
-  if (plan->snapshot_audience != 0) {
-    for (TableSchema& table : *tables) {
-      session.tables.push_back(std::make_shared<TableSchema>(std::move(table)));
-    }
-  }
+  session.plan = std::move(*plan);
+  if (auto made = make_slots(*query, config, session); !made) return Failure(made.error());
+  add_schemas(std::move(tables->schemas), session);
   session.floors = floors_of(branches, session);
   return session;
 }

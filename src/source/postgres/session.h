@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,16 +18,16 @@ namespace millrace {
 
 struct Session {
   SystemIdentity server;
-  uint64_t snapshot_audience = 0;
-  bool streams = true;
-  Offset from;              // where the stream starts
-  std::vector<Lsn> floors;  // of each branch: it has all that commits before
+  StartPlan plan;
+  Offset from;                  // where the stream starts
+  std::vector<Lsn> floors;      // of each branch: it has all that commits before
+  std::set<uint32_t> captured;  // OIDs
   Millis status_interval{0};
   Millis silence_limit{0};  // 0: none
   // For START_REPLICATION. Must stay silent until the snapshot is imported, where it made the slot.
   std::optional<postgres::Connection> replication;
 
-  // With snapshot_audience != 0:
+  // With plan.needs_snapshot(); tables[i] is of plan.reads[i].
   std::vector<SchemaPtr> tables;
   Offset snapshot_at;
   std::string snapshot_name;
@@ -34,9 +35,15 @@ struct Session {
       snapshot_keeper;  // a temporary slot's; closed when it is imported
 };
 
+// What a process has done so far, for the rules of StartFacts.
+struct SessionPast {
+  bool has_snapshotted = false;
+  bool has_streamed = false;
+};
+
 // Makes what is missing: publication before slot, for a slot decodes with the catalogue as of its
 // own start.
 Result<Session> open_session(const PostgresConfig& config, const TableFilter& filter,
-                             std::span<const BranchProgress> branches, bool has_snapshotted);
+                             std::span<const BranchProgress> branches, SessionPast past);
 
 }  // namespace millrace

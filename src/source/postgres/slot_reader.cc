@@ -32,6 +32,7 @@ SlotReader::SlotReader(ReplicationStream stream, ChangeDecoder decoder, SlotRead
     : stream_(std::move(stream)),
       decoder_(std::move(decoder)),
       options_(std::move(options)),
+      audience_(options_.audience),
       published_(decoder_.offset().position),
       published_at_(steady_now()),
       heartbeat_due_(published_at_ + options_.heartbeat_interval) {}
@@ -129,7 +130,7 @@ void SlotReader::beat(Batch& batch) {
   change.last_commit_lsn = decoder_.last_commit();
   change.commit_us = offset.commit_us;
   batch.changes.push_back(change);
-  batch.audience = ~uint64_t{0};
+  batch.audience = options_.audience;
   if (options_.on_heartbeat) options_.on_heartbeat();
 }
 
@@ -137,7 +138,7 @@ std::shared_ptr<Batch> SlotReader::seal(std::shared_ptr<Batch> batch) {
   batch->offset = decoder_.offset();
   batch->offset.system_id = options_.server.system_id;
   batch->offset.timeline = options_.server.timeline;
-  if (batch->changes.empty()) batch->audience = ~uint64_t{0};
+  if (batch->changes.empty()) batch->audience = options_.audience;
   published_ = batch->offset.position;
   published_at_ = steady_now();
   asked_ = false;
@@ -145,7 +146,7 @@ std::shared_ptr<Batch> SlotReader::seal(std::shared_ptr<Batch> batch) {
 }
 
 uint64_t SlotReader::audience_at(Lsn commit_lsn) const {
-  uint64_t out = ~uint64_t{0};
+  uint64_t out = options_.audience;
   for (size_t i = 0; i < options_.floors.size(); ++i) {
     if (commit_lsn < options_.floors[i]) out &= ~(uint64_t{1} << i);
   }

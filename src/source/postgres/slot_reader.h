@@ -32,8 +32,9 @@ struct SlotReaderOptions {
   Millis idle_interval{10000};
   Millis heartbeat_interval{0};  // 0: none
   std::function<void()> on_heartbeat;
-  SystemIdentity server;    // for the batches' offsets
-  std::vector<Lsn> floors;  // of each branch: it has all that commits before
+  SystemIdentity server;             // for the batches' offsets
+  uint64_t audience = ~uint64_t{0};  // the branches that have a place in the stream
+  std::vector<Lsn> floors;           // of each branch: it has all that commits before
 };
 
 class SlotReader {
@@ -65,8 +66,8 @@ class SlotReader {
   ReplicationStream stream_;
   ChangeDecoder decoder_;
   const SlotReaderOptions options_;
-  uint64_t audience_ = ~uint64_t{0};  // of the transaction that is being read
-  StreamMessage held_;                // a message that needs a new batch; payload: held_payload_
+  uint64_t audience_;   // of the transaction that is being read
+  StreamMessage held_;  // a message that needs a new batch; payload: held_payload_
   std::string held_payload_;
   bool holds_ = false;
   Position published_;

@@ -1,12 +1,13 @@
 #include "source/postgres/snapshot.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "base/log.h"
 #include "source/postgres/copy_text.h"
 #include "source/postgres/rewritten.h"
 #include "source/postgres/row_values.h"
-#include "source/postgres/table_filter.h"
 
 namespace millrace {
 
@@ -68,14 +69,6 @@ SnapshotReader::SnapshotReader(SnapshotRequest request, const PostgresConfig& co
 
 Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(SnapshotRequest request,
                                                              const PostgresConfig& config) {
-  auto filter = TableFilter::make(config);
-  if (!filter) return Failure(filter.error());
-  std::erase_if(request.tables, [&](const SchemaPtr& table) {
-    return !filter->snapshots_table(table->schema, table->name);
-  });
-  std::ranges::sort(request.tables, [](const SchemaPtr& a, const SchemaPtr& b) {
-    return std::tie(a->schema, a->name) < std::tie(b->schema, b->name);
-  });
   auto connection = postgres::Connection::open(request.connect);
   if (!connection) return Failure(connection.error());
   std::unique_ptr<SnapshotReader> reader(
@@ -108,7 +101,6 @@ Result<void> SnapshotReader::begin() {
   }
   auto instant = connection_.query(kSnapshotInstant);
   if (!instant) return Failure(instant.error());
-  at_.position = {at_.lsn, 0};
   at_.commit_us = number<int64_t>(instant->text(0, 0));
   at_.snapshot = SnapshotPhase::kRunning;
   at_.last_snapshot_record = false;
@@ -117,7 +109,7 @@ Result<void> SnapshotReader::begin() {
 
 Result<void> SnapshotReader::lock_tables() {
   std::string names;
-  for (const SchemaPtr& table : request_.tables) {
+  for (const SchemaPtr& table : schemas()) {
     if (!names.empty()) names += ", ";
     names += quoted_name(connection_, table->schema, table->name);
   }
@@ -128,26 +120,29 @@ Result<void> SnapshotReader::lock_tables() {
 }
 
 std::string SnapshotReader::table() const {
-  return table_ ? table_->full_name() : "";
+  return table_ != nullptr ? table_->schema->full_name() : "";
 }
 
 Result<std::shared_ptr<Batch>> SnapshotReader::next(SteadyTime deadline) {
-  while (true) {
-    if (!table_) {
-      if (next_table_ == request_.tables.size()) return finish();
-      if (auto begun = begin_table(); !begun) return Failure(begun.error());
+  while (ready_.empty()) {
+    if (table_ == nullptr) {
+      auto begun = next_table_ == request_.tables.size() ? finish() : begin_table();
+      if (!begun) return Failure(begun.error());
+      continue;
     }
     std::string_view row;
     auto step = connection_.copy_next(deadline, row);
-    if (!step) return Failure(explained(step.error(), *table_));
+    if (!step) return Failure(explained(step.error(), *table_->schema));
     if (*step == postgres::Connection::CopyStep::kNothing) return nullptr;
     if (*step == postgres::Connection::CopyStep::kEnd) {
-      end_table();
-      continue;
+      if (auto ended = end_table(); !ended) return Failure(ended.error());
+    } else if (auto added = add_row(row); !added) {
+      return Failure(added.error());
     }
-    auto full = add_row(row);
-    if (!full || *full) return full;
   }
+  auto batch = std::move(ready_.front());
+  ready_.pop_front();
+  return batch;
 }
 
 Error SnapshotReader::explained(Error error, const TableSchema& table) const {
@@ -156,56 +151,60 @@ Error SnapshotReader::explained(Error error, const TableSchema& table) const {
 }
 
 Result<void> SnapshotReader::begin_table() {
-  const SchemaPtr& table = request_.tables[next_table_];
-  auto planned = plan_copy(connection_, *table, config_);
+  const SnapshotTable& next = request_.tables[next_table_++];
+  any_sealed_ = false;
+  rows_in_table_ = 0;
+  if (!next.read.has_rows) {
+    complete_table(next);
+    return {};
+  }
+  auto planned = plan_copy(connection_, *next.schema, config_);
   if (planned) {
     plan_ = std::move(*planned);
     auto begun = connection_.copy_send(plan_.statement);
     if (!begun) planned = Failure(begun.error());
   }
   if (!planned) {
-    return Failure(explained(planned.error(), *table));
+    return Failure(explained(planned.error(), *next.schema));
   }
-  table_ = table;
-  rows_in_table_ = 0;
-  ++next_table_;
+  table_ = &next;
+  ++tables_read_;
   return {};
 }
 
-Result<std::shared_ptr<Batch>> SnapshotReader::add_row(std::string_view row) {
+Result<void> SnapshotReader::add_row(std::string_view row) {
+  give_out(ended_);
   std::shared_ptr<Batch> full;
   if (batch_ && batch_bytes_ >= request_.batch_bytes) full = std::move(batch_);
   if (!batch_) {
-    batch_ = std::make_shared<Batch>(request_.budget);
+    batch_ = new_batch(*table_);
     batch_bytes_ = 0;
   }
   auto after = read_row(row, *batch_);
   if (!after) return Failure(after.error());
-  if (full) full = seal(std::move(full), SnapshotPhase::kRunning);
-  if (batch_->schemas.empty() || batch_->schemas.back() != table_) {
-    batch_->schemas.push_back(table_);
-  }
+  if (full) ready_.push_back(seal(std::move(full)));
   ++rows_;
   ++rows_in_table_;
   Change change;
   change.op = Op::kRead;
   change.snapshot = SnapshotMarker::kTrue;
   if (rows_in_table_ == 1) {
-    change.snapshot = next_table_ == 1 ? SnapshotMarker::kFirst : SnapshotMarker::kFirstInTable;
+    change.snapshot = tables_read_ == 1 ? SnapshotMarker::kFirst : SnapshotMarker::kFirstInTable;
   }
   change.xid = at_.xid;
-  change.table = table_.get();
+  change.table = table_->schema.get();
   change.after = *after;
   change.position = {at_.lsn, rows_};
   change.lsn = at_.lsn;
   change.commit_us = at_.commit_us;
   batch_->changes.push_back(change);
-  batch_bytes_ += row.size() + table_->columns.size() * sizeof(Datum) + sizeof(Change);
-  return full;
+  batch_bytes_ += row.size() + table_->schema->columns.size() * sizeof(Datum) + sizeof(Change);
+  return {};
 }
 
 Result<Tuple> SnapshotReader::read_row(std::string_view row, Batch& batch) const {
-  const size_t count = table_->columns.size();
+  const TableSchema& table = *table_->schema;
+  const size_t count = table.columns.size();
   Datum* values = batch.arena.allocate_array<Datum>(count);
   std::fill_n(values, count, Datum{nullptr, 0, DatumKind::kAbsent});
   CopyTextReader reader(row, batch.arena);
@@ -216,55 +215,92 @@ Result<Tuple> SnapshotReader::read_row(std::string_view row, Batch& batch) const
   const bool whole = plan_.columns.empty() ? reader.ok() : reader.complete();
   if (!whole) {
     return fail(ErrorKind::kProtocol, "row " + std::to_string(rows_in_table_ + 1) + " of " +
-                                          table_->full_name() + " is not what COPY was asked for");
+                                          table.full_name() + " is not what COPY was asked for");
   }
   return Tuple{values, static_cast<uint16_t>(count), TupleKind::kFull};
 }
 
-void SnapshotReader::end_table() {
+Result<void> SnapshotReader::end_table() {
+  auto whole = check_rewritten(connection_, request_.connect, {&table_->schema, 1});
+  if (!whole) return Failure(whole.error().in("snapshot of " + table()));
   if (rows_in_table_ > 0) {
     SnapshotMarker& last = batch_->changes.back().snapshot;
     if (last != SnapshotMarker::kFirst) last = SnapshotMarker::kLastInTable;
   }
-  log::info("table read", {{"table", table_->full_name()},
+  log::info("table read", {{"table", table_->schema->full_name()},
                            {"rows", rows_in_table_},
                            {"number", next_table_},
                            {"of", request_.tables.size()}});
-  table_.reset();
+  complete_table(*std::exchange(table_, nullptr));
+  return {};
 }
 
-Result<std::shared_ptr<Batch>> SnapshotReader::finish() {
-  auto whole = check_rewritten(connection_, request_.connect, request_.tables);
-  if (!whole) return Failure(whole.error().in("end of the snapshot"));
+// The branches of different shares go on from different places: then each is told so.
+void SnapshotReader::complete_table(const SnapshotTable& table) {
+  const bool is_one = table.read.shares.size() == 1;
+  if (batch_ && !is_one) ended_.push_back(seal(std::move(batch_)));
+  for (const TableRead::Share& share : table.read.shares) {
+    auto batch = batch_ ? std::move(batch_) : new_batch(table);
+    batch_.reset();
+    batch = seal(std::move(batch));
+    batch->audience = share.audience;
+    const Lsn from = share.since != 0 ? share.since : at_.lsn;
+    batch->offset.snapshot = SnapshotPhase::kCompleted;
+    batch->offset.position = {from - 1, UINT64_MAX};  // a commit record can start at `from` itself
+    batch->offset.lsn_commit = from;
+    ended_.push_back(std::move(batch));
+  }
+}
+
+void SnapshotReader::give_out(std::deque<std::shared_ptr<Batch>>& batches) {
+  std::ranges::move(batches, std::back_inserter(ready_));
+  batches.clear();
+}
+
+Result<void> SnapshotReader::finish() {
   if (auto ended = connection_.query("COMMIT"); !ended) {
     return Failure(ended.error().in("end of the snapshot"));
   }
-  if (!batch_) batch_ = std::make_shared<Batch>(request_.budget);
-  if (!batch_->changes.empty()) batch_->changes.back().snapshot = SnapshotMarker::kLast;
-  finished_ = true;
-  return seal(std::move(batch_), SnapshotPhase::kCompleted);
-}
-
-// The first batch names every table of the snapshot, so that a sink can make those that have no
-// rows too.
-void SnapshotReader::add_all_schemas(Batch& batch) const {
-  for (const SchemaPtr& table : request_.tables) {
-    if (std::ranges::find(batch.schemas, table) == batch.schemas.end())
-      batch.schemas.push_back(table);
+  for (const auto& batch : ended_) {
+    if (!batch->changes.empty()) batch->changes.back().snapshot = SnapshotMarker::kLast;
   }
+  give_out(ended_);
+  if (request_.whole != 0) {
+    auto end = std::make_shared<Batch>(request_.budget);
+    end->stream = kSnapshotStream;
+    end->audience = request_.whole;
+    end->offset = at_;
+    end->offset.snapshot = SnapshotPhase::kCompleted;
+    end->offset.last_snapshot_record = true;
+    ready_.push_back(std::move(end));
+  }
+  finished_ = true;
+  return {};
 }
 
-std::shared_ptr<Batch> SnapshotReader::seal(std::shared_ptr<Batch> batch, SnapshotPhase phase) {
-  batch->stream = kSnapshotStream;
-  batch->audience = request_.audience;
-  batch->snapshot_start = !any_sealed_;
-  if (batch->snapshot_start) add_all_schemas(*batch);
+std::vector<SchemaPtr> SnapshotReader::schemas() const {
+  std::vector<SchemaPtr> out;
+  for (const SnapshotTable& table : request_.tables) {
+    if (table.read.has_rows) out.push_back(table.schema);
+  }
+  return out;
+}
+
+std::shared_ptr<Batch> SnapshotReader::new_batch(const SnapshotTable& table) {
+  auto batch = std::make_shared<Batch>(request_.budget);
+  batch->stream = table_stream(table.read.oid);
+  batch->audience = table.read.audience();
+  // The first one names the table also where it has no rows, so that a sink can make it.
+  batch->schemas.push_back(table.schema);
+  batch->snapshot_start = table.read.has_rows && !any_sealed_;
   any_sealed_ = true;
+  return batch;
+}
+
+std::shared_ptr<Batch> SnapshotReader::seal(std::shared_ptr<Batch> batch) {
   batch->offset = at_;
-  batch->offset.snapshot = phase;
-  batch->offset.last_snapshot_record = phase == SnapshotPhase::kCompleted;
-  batch->offset.position = {
-      at_.lsn, batch->changes.empty() ? rows_ : batch->changes.back().position.ordinal};
+  batch->offset.position = {at_.lsn, rows_};
+  if (!batch->changes.empty()) batch->offset.position = batch->changes.back().position;
   return batch;
 }
 

@@ -1,5 +1,7 @@
-// The rows of the captured tables as of one instant, as changes with op kRead: COPY … TO STDOUT of
-// one table after the other, in the order of their names, in one transaction.
+// The rows of tables as of one instant, as changes with op kRead: COPY … TO STDOUT of one table
+// after the other, in the order of their names, in one transaction. Each table is a stream of its
+// own
+// ("table:OID"), for it is complete on its own.
 //
 // The transaction imports the snapshot that CREATE_REPLICATION_SLOT exported (then what the slot
 // gives afterwards joins without gap or duplicate), else it has snapshot.isolation.mode, and
@@ -11,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,16 +24,22 @@
 #include "event/batch.h"
 #include "source/postgres/copy_plan.h"
 #include "source/postgres/postgres_config.h"
+#include "source/postgres/start_plan.h"
 #include "wire/postgres/connection.h"
 
 namespace millrace {
 
+struct SnapshotTable {
+  SchemaPtr schema;
+  TableRead read;
+};
+
 struct SnapshotRequest {
   postgres::ConnectOptions connect;
-  std::string snapshot_name;      // as exported; empty: a transaction of its own
-  std::vector<SchemaPtr> tables;  // captured; snapshot.include.collection.list is applied here
-  Offset at;  // lsn: the snapshot's (0: ask the server); system_id and timeline are kept
-  uint64_t audience = ~uint64_t{0};
+  std::string snapshot_name;          // as exported; empty: a transaction of its own
+  std::vector<SnapshotTable> tables;  // in the order in which they are read
+  Offset at;           // lsn: the snapshot's (0: ask the server); system_id and timeline are kept
+  uint64_t whole = 0;  // the branches that have a place in the stream once all is read
   MemoryBudget* budget = nullptr;  // outlives all batches
   size_t batch_bytes = 1 << 20;    // a batch ends with the row that reaches it
 };
@@ -41,11 +50,11 @@ class SnapshotReader {
                                                       const PostgresConfig& config);
 
   // The next batch; null when none was complete before the deadline. Ask MemoryBudget::over()
-  // before. The last one (also of no rows at all) has SnapshotPhase::kCompleted. Not to be called
-  // when finished().
+  // before. The last one of a table (also of no rows at all) has SnapshotPhase::kCompleted, and so
+  // has the one of stream "snapshot" that ends all. Not to be called when finished().
   Result<std::shared_ptr<Batch>> next(SteadyTime deadline);
 
-  bool finished() const { return finished_; }
+  bool finished() const { return finished_ && ready_.empty(); }
 
   uint64_t rows() const { return rows_; }
 
@@ -62,25 +71,31 @@ class SnapshotReader {
   Result<void> lock_tables();
   Result<void> begin_table();
   Error explained(Error error, const TableSchema& table) const;
-  Result<std::shared_ptr<Batch>> add_row(std::string_view row);
+  Result<void> add_row(std::string_view row);
   Result<Tuple> read_row(std::string_view row, Batch& batch) const;
-  void end_table();
-  Result<std::shared_ptr<Batch>> finish();
-  void add_all_schemas(Batch& batch) const;
-  std::shared_ptr<Batch> seal(std::shared_ptr<Batch> batch, SnapshotPhase phase);
+  Result<void> end_table();
+  void complete_table(const SnapshotTable& table);
+  void give_out(std::deque<std::shared_ptr<Batch>>& batches);
+  Result<void> finish();
+  std::vector<SchemaPtr> schemas() const;
+  std::shared_ptr<Batch> new_batch(const SnapshotTable& table);
+  std::shared_ptr<Batch> seal(std::shared_ptr<Batch> batch);
 
   SnapshotRequest request_;
   const PostgresConfig config_;
   postgres::Connection connection_;
   Offset at_;
   size_t next_table_ = 0;
-  SchemaPtr table_;  // null: between two tables
+  size_t tables_read_ = 0;                // and being read
+  const SnapshotTable* table_ = nullptr;  // that is being read; null: between two tables
   CopyPlan plan_;
   uint64_t rows_in_table_ = 0;
   uint64_t rows_ = 0;
   std::shared_ptr<Batch> batch_;  // its last change is the row that is held back
   size_t batch_bytes_ = 0;
-  bool any_sealed_ = false;
+  bool any_sealed_ = false;                   // of table_
+  std::deque<std::shared_ptr<Batch>> ended_;  // of tables without rows since the row held back
+  std::deque<std::shared_ptr<Batch>> ready_;  // to be given
   bool finished_ = false;
 };
 

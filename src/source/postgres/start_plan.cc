@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "event/progress.h"
+#include "source/postgres/table_plan.h"
 
 namespace millrace {
 
@@ -15,12 +17,6 @@ bool is_debeziums(const Offset& offset) {
 // Debezium flushes lsn_commit to the slot, or lsn_proc while it has none; we flush lsn_commit.
 Lsn reached_lsn(const Offset& offset) {
   return offset.lsn_commit != 0 ? offset.lsn_commit : start_lsn(offset);
-}
-
-bool is_unfinished(const BranchProgress& branch) {
-  return branch.progress && std::ranges::any_of(*branch.progress, [](const auto& entry) {
-           return entry.second.snapshot == SnapshotPhase::kRunning;
-         });
 }
 
 struct Gap {
@@ -93,58 +89,127 @@ Result<void> check_slot(const PostgresConfig& config, const StartFacts& facts) {
   return {};
 }
 
-bool wants_snapshot(const PostgresConfig& config, const StartFacts& facts, bool has_progress) {
-  switch (config.snapshot_mode) {
-    case SnapshotMode::kNoData:
-      return false;
-    case SnapshotMode::kAlways:
-      return !has_progress || !facts.has_snapshotted;
-    default:
-      return !has_progress;
-  }
-}
-
 bool trusts_slot(const PostgresConfig& config) {
   return config.offset_mismatch == OffsetMismatch::kTrustSlot ||
          config.offset_mismatch == OffsetMismatch::kTrustGreaterLsn;
 }
 
-void lower(std::optional<Offset>& from, const Offset& offset) {
-  from = from ? lower_offset(*from, offset) : offset;
-}
+class Planner {
+ public:
+  Planner(const PostgresConfig& config, const StartFacts& facts) : config_(config), facts_(facts) {
+    plan_.streams = config.snapshot_mode != SnapshotMode::kInitialOnly;
+  }
 
-// A branch that is not to be snapshotted: finds where it goes on.
-Result<void> plan_branch(const PostgresConfig& config, const StartFacts& facts, size_t index,
-                         const std::optional<Offset>& progress, StartPlan& plan) {
-  const BranchProgress& branch = facts.branches[index];
-  if (!progress) {  // snapshot.mode=no_data: from where the slot is, or will be
-    if (facts.slot && !facts.slot->lost()) {
-      lower(plan.from, offset_at(facts.slot->confirmed_flush, facts.server));
+  Result<StartPlan> plan() {
+    if (plan_.streams) {
+      if (auto fine = check_slot(config_, facts_); !fine) return Failure(fine.error());
+    }
+    for (size_t i = 0; i < facts_.branches.size(); ++i) {
+      if (auto planned = plan_branch(i); !planned) return Failure(planned.error());
+    }
+    if (!plan_.streams) return plan_;
+    const bool lost = facts_.slot && facts_.slot->lost();
+    if (lost && plan_.streaming != 0) {
+      return fail(
+          ErrorKind::kGap,
+          "replication slot " + config_.slot_name + " is lost: " + facts_.slot->lost_reason(),
+          "SELECT pg_drop_replication_slot('" + config_.slot_name + "'), then start again");
+    }
+    plan_.drop_slot = lost;
+    plan_.make_slot = lost || !facts_.slot;
+    return plan_;
+  }
+
+ private:
+  Result<void> plan_branch(size_t index) {
+    const BranchProgress& branch = facts_.branches[index];
+    const bool has_progress = branch.progress && !branch.progress->empty();
+    const auto needed = has_progress ? needed_from(*branch.progress) : std::nullopt;
+    const bool anew = config_.snapshot_mode == SnapshotMode::kAlways && !facts_.has_snapshotted;
+    if (config_.snapshot_mode == SnapshotMode::kNoData && !needed) {
+      start_at_slot(index);
+    } else if (!needed || anew) {
+      plan_snapshot(index, has_progress && !anew);
+    } else if (plan_.streams) {
+      return plan_stream(index, *needed);
     }
     return {};
   }
-  const std::optional<Gap> gap = find_gap(config, facts, *progress);
-  if (!gap) {
-    lower(plan.from, *progress);
+
+  // snapshot.mode=no_data: from where the slot is, or will be.
+  void start_at_slot(size_t index) {
+    plan_.streaming |= uint64_t{1} << index;
+    if (facts_.slot && !facts_.slot->lost()) {
+      lower(offset_at(facts_.slot->confirmed_flush, facts_.server));
+    }
+  }
+
+  void plan_snapshot(size_t index, bool was_interrupted) {
+    plan_.whole |= uint64_t{1} << index;
+    if (was_interrupted && plan_.streams && can_go_on(facts_.branches[index])) {
+      read_unfinished_tables(facts_, index, plan_);
+    } else {
+      restart(index);
+    }
+  }
+
+  void restart(size_t index) {
+    plan_.whole |= uint64_t{1} << index;
+    plan_.restarts |= uint64_t{1} << index;
+    read_all_tables(facts_, index, plan_);
+  }
+
+  // The stream still has all that was changed since the interrupted snapshot was taken.
+  bool can_go_on(const BranchProgress& branch) const {
+    return std::ranges::all_of(*branch.progress, [&](const auto& entry) {
+      return is_debeziums(entry.second) ? false : !find_gap(config_, facts_, entry.second);
+    });
+  }
+
+  Result<void> plan_stream(size_t index, const Offset& needed) {
+    const BranchProgress& branch = facts_.branches[index];
+    const std::optional<Gap> gap = find_gap(config_, facts_, needed);
+    if (gap && config_.snapshot_mode == SnapshotMode::kWhenNeeded) {
+      log::warn("a new snapshot is needed", {{"branch", branch.branch}, {"why", gap->what}});
+      restart(index);
+      return {};
+    }
+    if (gap && (!gap->slot_is_usable || !trusts_slot(config_))) {
+      return gap_error(config_, branch, needed, *gap);
+    }
+    plan_.streaming |= uint64_t{1} << index;
+    if (gap) {
+      log::warn("changes are left out: offset.mismatch.strategy trusts the slot",
+                {{"branch", branch.branch},
+                 {"from", format_lsn(reached_lsn(needed))},
+                 {"to", format_lsn(facts_.slot->confirmed_flush)}});
+    }
+    lower(gap ? offset_at(facts_.slot->confirmed_flush, facts_.server) : needed);
+    read_new_tables(facts_, index, config_.snapshot_mode != SnapshotMode::kNoData, plan_);
     return {};
   }
-  if (config.snapshot_mode == SnapshotMode::kWhenNeeded) {
-    log::warn("a new snapshot is needed", {{"branch", branch.branch}, {"why", gap->what}});
-    plan.snapshot_audience |= uint64_t{1} << index;
-    return {};
+
+  void lower(const Offset& offset) {
+    plan_.from = plan_.from ? lower_offset(*plan_.from, offset) : offset;
   }
-  if (!gap->slot_is_usable || !trusts_slot(config)) {
-    return gap_error(config, branch, *progress, *gap);
-  }
-  log::warn("changes are left out: offset.mismatch.strategy trusts the slot",
-            {{"branch", branch.branch},
-             {"from", format_lsn(reached_lsn(*progress))},
-             {"to", format_lsn(facts.slot->confirmed_flush)}});
-  lower(plan.from, offset_at(facts.slot->confirmed_flush, facts.server));
-  return {};
-}
+
+  const PostgresConfig& config_;
+  const StartFacts& facts_;
+  StartPlan plan_;
+};
 
 }  // namespace
+
+uint64_t TableRead::audience() const {
+  uint64_t out = 0;
+  for (const Share& share : shares)
+    out |= share.audience;
+  return out;
+}
+
+bool StartPlan::is_first_snapshot() const {
+  return whole != 0 && streaming == 0 && restarts == whole;
+}
 
 Lsn start_lsn(const Offset& offset) {
   if (!is_debeziums(offset)) return offset.lsn_commit;
@@ -169,53 +234,8 @@ Offset lower_offset(const Offset& a, const Offset& b) {
   return offset_at(start_lsn(low), {low.system_id, low.timeline, 0});
 }
 
-std::optional<Offset> resume_offset(const BranchProgress& branch, uint64_t system_id) {
-  if (!branch.progress || is_unfinished(branch)) return std::nullopt;
-  std::optional<Offset> best;
-  for (const auto& [stream, offset] : *branch.progress) {
-    if (stream != kSlotStream && offset.snapshot != SnapshotPhase::kCompleted) continue;
-    if (start_lsn(offset) == 0) continue;
-    const bool fits = offset.system_id == 0 || offset.system_id == system_id;
-    const bool best_fits = best && (best->system_id == 0 || best->system_id == system_id);
-    const bool newer = best && start_lsn(offset) > start_lsn(*best);
-    if (!best || (fits && !best_fits) || (fits == best_fits && newer)) best = offset;
-  }
-  // A snapshot's position counts its rows; in the slot's stream it stands before what commits at
-  // its LSN.
-  if (best && best->snapshot == SnapshotPhase::kCompleted && !is_debeziums(*best)) {
-    best->position = {best->lsn_commit - 1, UINT64_MAX};
-  }
-  return best;
-}
-
 Result<StartPlan> plan_start(const PostgresConfig& config, const StartFacts& facts) {
-  StartPlan plan;
-  plan.streams = config.snapshot_mode != SnapshotMode::kInitialOnly;
-  if (plan.streams) {
-    if (auto fine = check_slot(config, facts); !fine) return Failure(fine.error());
-  }
-  bool all_snapshotted = true;
-  for (size_t i = 0; i < facts.branches.size(); ++i) {
-    const auto progress = resume_offset(facts.branches[i], facts.server.system_id);
-    if (wants_snapshot(config, facts, progress.has_value())) {
-      plan.snapshot_audience |= uint64_t{1} << i;
-    } else if (plan.streams) {
-      if (auto planned = plan_branch(config, facts, i, progress, plan); !planned) {
-        return Failure(planned.error());
-      }
-    }
-    all_snapshotted = all_snapshotted && (plan.snapshot_audience >> i & 1) != 0;
-  }
-  if (!plan.streams) return plan;
-  const bool lost = facts.slot && facts.slot->lost();
-  if (lost && !all_snapshotted) {
-    return fail(ErrorKind::kGap,
-                "replication slot " + config.slot_name + " is lost: " + facts.slot->lost_reason(),
-                "SELECT pg_drop_replication_slot('" + config.slot_name + "'), then start again");
-  }
-  plan.drop_slot = lost;
-  plan.make_slot = lost || !facts.slot;
-  return plan;
+  return Planner(config, facts).plan();
 }
 
 }  // namespace millrace

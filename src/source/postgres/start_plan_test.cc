@@ -27,11 +27,11 @@ Offset snapshot(Lsn lsn, SnapshotPhase phase) {
 }
 
 BranchProgress branch(std::string name, Progress progress) {
-  return {std::move(name), progress};
+  return {std::move(name), progress, {}, false};
 }
 
 BranchProgress fresh(std::string name) {
-  return {std::move(name), std::nullopt};
+  return {std::move(name), std::nullopt, {}, false};
 }
 
 class StartPlanTest : public testing::Test {
@@ -55,7 +55,9 @@ class StartPlanTest : public testing::Test {
     facts.server = {kSystem, timeline, 5000};
     facts.timeline_history = history;
     facts.branches = branches;
+    facts.tables = tables;
     facts.has_snapshotted = has_snapshotted;
+    facts.has_streamed = has_streamed;
     return plan_start(config, facts);
   }
 
@@ -71,15 +73,40 @@ class StartPlanTest : public testing::Test {
   uint32_t timeline = 1;
   std::string history;
   bool has_snapshotted = false;
+  bool has_streamed = false;
+  std::vector<CapturedTable> tables = {{1, "public.a", true, true}, {2, "public.b", true, true}};
   std::vector<BranchProgress> branches;
 };
+
+std::vector<std::pair<uint32_t, uint64_t>> reads(const StartPlan& plan) {
+  std::vector<std::pair<uint32_t, uint64_t>> out;
+  for (const TableRead& read : plan.reads)
+    out.emplace_back(read.oid, read.audience());
+  return out;
+}
+
+using Reads = std::vector<std::pair<uint32_t, uint64_t>>;
+
+// Streams a and b at `lsn_commit`.
+Progress knows_both(Lsn lsn_commit) {
+  Offset offset = ours(lsn_commit);
+  offset.tables = TableSet({1, 2});
+  return {{"slot", offset}};
+}
+
+Offset of_table(Lsn lsn, SnapshotPhase phase) {
+  Offset out = ours(lsn);
+  out.position = {lsn - 1, UINT64_MAX};
+  out.snapshot = phase;
+  return out;
+}
 
 TEST_F(StartPlanTest, TheFirstStartMakesTheSlotAndSnapshotsAll) {
   slot.reset();
   const auto planned = plan({fresh("a"), fresh("b")});
   ASSERT_TRUE(planned);
   EXPECT_TRUE(planned->make_slot);
-  EXPECT_EQ(planned->snapshot_audience, 0b11u);
+  EXPECT_EQ(planned->whole, 0b11u);
   EXPECT_EQ(planned->from, std::nullopt);
 }
 
@@ -87,13 +114,13 @@ TEST_F(StartPlanTest, AStartThatDiedInTheSnapshotKeepsTheSlotAndSnapshotsAgain) 
   const auto planned = plan({branch("a", {{"snapshot", snapshot(1000, SnapshotPhase::kRunning)}})});
   ASSERT_TRUE(planned);
   EXPECT_FALSE(planned->make_slot);
-  EXPECT_EQ(planned->snapshot_audience, 1u);
+  EXPECT_EQ(planned->whole, 1u);
 }
 
 TEST_F(StartPlanTest, ProgressGoesOnWithoutASnapshot) {
   const auto planned = plan({branch("a", {{"slot", ours(1500)}})});
   ASSERT_TRUE(planned);
-  EXPECT_EQ(planned->snapshot_audience, 0u);
+  EXPECT_EQ(planned->whole, 0u);
   EXPECT_FALSE(planned->make_slot);
   EXPECT_EQ(start_lsn(*planned->from), 1500u);
 }
@@ -108,34 +135,105 @@ TEST_F(StartPlanTest, TheLowestBranchDecidesWhereTheStreamStarts) {
 TEST_F(StartPlanTest, ABranchAddedLaterIsSnapshottedAlone) {
   const auto planned = plan({branch("a", {{"slot", ours(1500)}}), fresh("b")});
   ASSERT_TRUE(planned);
-  EXPECT_EQ(planned->snapshot_audience, 0b10u);
+  EXPECT_EQ(planned->whole, 0b10u);
   EXPECT_EQ(start_lsn(*planned->from), 1500u);
 }
 
-TEST_F(StartPlanTest, ACompletedSnapshotIsProgress) {
-  const auto planned =
-      plan({branch("a", {{"snapshot", snapshot(1000, SnapshotPhase::kCompleted)}})});
+TEST_F(StartPlanTest, AnInterruptedSnapshotGoesOnWithWhatIsNotComplete) {
+  const auto planned = plan({branch("a", {{"snapshot", of_table(1000, SnapshotPhase::kRunning)},
+                                          {"table:1", of_table(1000, SnapshotPhase::kCompleted)},
+                                          {"table:2", of_table(1000, SnapshotPhase::kRunning)}})});
   ASSERT_TRUE(planned);
-  EXPECT_EQ(planned->snapshot_audience, 0u);
-  EXPECT_EQ(start_lsn(*planned->from), 1000u);
-  EXPECT_EQ(planned->from->position, (Position{999, UINT64_MAX}));
+  EXPECT_EQ(planned->whole, 1u);
+  EXPECT_EQ(planned->restarts, 0u);
+  EXPECT_EQ(reads(*planned), (Reads{{2, 1}}));
+  EXPECT_EQ(planned->reads[0].shares[0].since, 1000u) << "a log may hold rows that are gone now";
+  EXPECT_FALSE(planned->is_first_snapshot());
 }
 
-TEST_F(StartPlanTest, ASnapshotNewerThanTheStreamCounts) {
-  const auto offset = resume_offset(
-      branch("a", {{"slot", ours(1500)}, {"snapshot", snapshot(1700, SnapshotPhase::kCompleted)}}),
-      kSystem);
-  ASSERT_TRUE(offset);
-  EXPECT_EQ(offset->lsn_commit, 1700u);
+TEST_F(StartPlanTest, WhatIsStoredMayBeOlderThanWhatWasDelivered) {
+  const auto planned = plan({branch("a", {{"snapshot", of_table(1000, SnapshotPhase::kRunning)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->restarts, 0u);
+  EXPECT_EQ(reads(*planned), (Reads{{1, 1}, {2, 1}}));
+  EXPECT_EQ(planned->reads[1].shares[0].since, 1000u) << "it may have streamed already";
 }
 
-TEST_F(StartPlanTest, ASnapshotOfAnotherServerDoesNotCountBesideOneOfThis) {
-  Offset other = snapshot(9000, SnapshotPhase::kCompleted);
-  other.system_id = 1;
-  const auto offset =
-      resume_offset(branch("a", {{"slot", ours(1500)}, {"snapshot", other}}), kSystem);
-  ASSERT_TRUE(offset);
-  EXPECT_EQ(offset->lsn_commit, 1500u);
+TEST_F(StartPlanTest, RowsThatAreReplacedGoOnFromTheNewSnapshot) {
+  BranchProgress mirror = branch("a", {{"snapshot", of_table(1000, SnapshotPhase::kRunning)},
+                                       {"table:2", of_table(1000, SnapshotPhase::kRunning)}});
+  mirror.holds_rows = true;
+  const auto planned = plan({mirror});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->reads[1].shares[0].since, 0u);
+}
+
+TEST_F(StartPlanTest, AnInterruptedSnapshotStartsOverWhereTheSlotHasMoved) {
+  const auto planned = plan({branch("a", {{"snapshot", of_table(900, SnapshotPhase::kRunning)},
+                                          {"table:1", of_table(900, SnapshotPhase::kCompleted)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->restarts, 1u);
+  EXPECT_EQ(reads(*planned), (Reads{{1, 1}, {2, 1}}));
+}
+
+TEST_F(StartPlanTest, ATableThatIsNewIsSnapshottedAlone) {
+  tables.push_back({3, "public.c", false, true});
+  const auto planned = plan({branch("a", knows_both(1500)), branch("b", knows_both(1600))});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->whole, 0u);
+  EXPECT_EQ(planned->streaming, 0b11u);
+  EXPECT_EQ(reads(*planned), (Reads{{3, 0b11}}));
+  EXPECT_EQ(start_lsn(*planned->from), 1500u);
+}
+
+TEST_F(StartPlanTest, ATableIsNewToTheBranchThatTakesItNowAlone) {
+  BranchProgress more = branch("a", knows_both(1500));
+  more.progress->at("slot").tables = TableSet({1});
+  BranchProgress narrow = branch("b", knows_both(1500));
+  narrow.progress->at("slot").tables = TableSet({1});
+  narrow.takes = [](std::string_view table) { return table == "public.a"; };
+  const auto planned = plan({more, narrow});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(reads(*planned), (Reads{{2, 0b01}}));
+  EXPECT_TRUE(planned->marks.empty());
+}
+
+TEST_F(StartPlanTest, ATableThatIsNoLongerTakenIsForgotten) {
+  tables.pop_back();
+  const auto planned = plan({branch("a", knows_both(1500))});
+  ASSERT_TRUE(planned);
+  ASSERT_EQ(planned->marks.size(), 1u);
+  EXPECT_EQ(planned->marks[0].stream, "table:2");
+  EXPECT_EQ(planned->marks[0].offset.snapshot, SnapshotPhase::kNone);
+  EXPECT_FALSE(planned->needs_snapshot());
+}
+
+TEST_F(StartPlanTest, ATableMadeWhileAllArePublishedHasBeenStreamed) {
+  tables.push_back({3, "public.c", true, true});
+  has_streamed = true;
+  const auto planned = plan({branch("a", knows_both(1500))});
+  ASSERT_TRUE(planned);
+  EXPECT_FALSE(planned->needs_snapshot());
+  ASSERT_EQ(planned->marks.size(), 1u);
+  EXPECT_EQ(planned->marks[0].offset.snapshot, SnapshotPhase::kCompleted);
+}
+
+TEST_F(StartPlanTest, DebeziumsProgressIsOfThePublishedTables) {
+  tables.push_back({3, "public.c", false, true});
+  const auto planned = plan({branch("a", {{"slot", ours(1500)}})});
+  ASSERT_TRUE(planned);
+  ASSERT_EQ(planned->marks.size(), 1u);
+  EXPECT_EQ(planned->marks[0].offset.tables.oids(), (std::vector<uint32_t>{1, 2}));
+  EXPECT_EQ(planned->marks[0].offset.lsn_commit, 1500u);
+  EXPECT_EQ(reads(*planned), (Reads{{3, 1}}));
+}
+
+TEST_F(StartPlanTest, ATableThatCatchesUpDecidesWhereTheStreamStarts) {
+  Progress progress = knows_both(1500);
+  progress.emplace("table:2", of_table(1200, SnapshotPhase::kCompleted));
+  const auto planned = plan({branch("a", progress)});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(start_lsn(*planned->from), 1200u);
 }
 
 TEST_F(StartPlanTest, AMissingSlotIsAGap) {
@@ -187,7 +285,7 @@ TEST_F(StartPlanTest, WhenNeededSnapshotsTheBranchWithTheGap) {
   const auto planned =
       plan({branch("a", {{"slot", ours(999)}}), branch("b", {{"slot", ours(1500)}})});
   ASSERT_TRUE(planned);
-  EXPECT_EQ(planned->snapshot_audience, 0b01u);
+  EXPECT_EQ(planned->whole, 0b01u);
   EXPECT_EQ(start_lsn(*planned->from), 1500u);
 }
 
@@ -198,7 +296,7 @@ TEST_F(StartPlanTest, WhenNeededMakesALostSlotAgain) {
   ASSERT_TRUE(planned);
   EXPECT_TRUE(planned->drop_slot);
   EXPECT_TRUE(planned->make_slot);
-  EXPECT_EQ(planned->snapshot_audience, 1u);
+  EXPECT_EQ(planned->whole, 1u);
 }
 
 TEST_F(StartPlanTest, ALostSlotThatNobodyHadProgressFromIsMadeAgain) {
@@ -221,16 +319,16 @@ TEST_F(StartPlanTest, NoDataStartsWhereTheSlotIs) {
   config.snapshot_mode = SnapshotMode::kNoData;
   const auto planned = plan({fresh("a")});
   ASSERT_TRUE(planned);
-  EXPECT_EQ(planned->snapshot_audience, 0u);
+  EXPECT_EQ(planned->whole, 0u);
   EXPECT_EQ(start_lsn(*planned->from), 1000u);
   EXPECT_EQ(planned->from->position, (Position{999, UINT64_MAX}));
 }
 
 TEST_F(StartPlanTest, AlwaysSnapshotsAtEachStartButNotAtAReconnect) {
   config.snapshot_mode = SnapshotMode::kAlways;
-  EXPECT_EQ(plan({branch("a", {{"slot", ours(1500)}})})->snapshot_audience, 1u);
+  EXPECT_EQ(plan({branch("a", {{"slot", ours(1500)}})})->whole, 1u);
   has_snapshotted = true;
-  EXPECT_EQ(plan({branch("a", {{"slot", ours(1500)}})})->snapshot_audience, 0u);
+  EXPECT_EQ(plan({branch("a", {{"slot", ours(1500)}})})->whole, 0u);
 }
 
 TEST_F(StartPlanTest, InitialOnlyNeedsNoSlot) {
@@ -240,7 +338,7 @@ TEST_F(StartPlanTest, InitialOnlyNeedsNoSlot) {
   ASSERT_TRUE(planned);
   EXPECT_FALSE(planned->streams);
   EXPECT_FALSE(planned->make_slot);
-  EXPECT_EQ(planned->snapshot_audience, 1u);
+  EXPECT_EQ(planned->whole, 1u);
 }
 
 TEST_F(StartPlanTest, ASlotInUseIsBusyAndNamesItsReader) {
@@ -275,7 +373,7 @@ TEST_F(StartPlanTest, DebeziumsUnfinishedSnapshotIsTakenAgain) {
   Offset debezium;
   debezium.lsn = 1300;
   debezium.snapshot = SnapshotPhase::kRunning;
-  EXPECT_EQ(plan({branch("a", {{"slot", debezium}})})->snapshot_audience, 1u);
+  EXPECT_EQ(plan({branch("a", {{"snapshot", debezium}})})->whole, 1u);
 }
 
 TEST_F(StartPlanTest, DebeziumsRuleIsLeftOutBesideAnotherBranch) {

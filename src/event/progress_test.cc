@@ -1,0 +1,184 @@
+#include "event/progress.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace millrace {
+namespace {
+
+constexpr uint64_t kAll = std::numeric_limits<uint64_t>::max();
+
+Offset at(Lsn commit, uint64_t ordinal = 1) {
+  Offset out;
+  out.position = {commit, ordinal};
+  out.lsn = out.lsn_commit = commit;
+  return out;
+}
+
+// Everything that commits before `lsn`.
+Offset snapshot_at(Lsn lsn, SnapshotPhase phase) {
+  Offset out = at(lsn - 1, kAll);
+  out.lsn = out.lsn_commit = lsn;
+  out.snapshot = phase;
+  return out;
+}
+
+constexpr auto kRunning = SnapshotPhase::kRunning;
+constexpr auto kCompleted = SnapshotPhase::kCompleted;
+
+class ProgressTest : public testing::Test {
+ protected:
+  ProgressTest() { a.oid = 1, b.oid = 2, a.name = "a", b.name = "b"; }
+
+  // A first snapshot of a and b at 100, then the stream to 150.
+  void stream_both_to_150() {
+    advance(progress, kSnapshotStream, snapshot_at(100, kRunning));
+    advance(progress, table_stream(1), snapshot_at(100, kCompleted));
+    advance(progress, table_stream(2), snapshot_at(100, kCompleted));
+    advance(progress, kSnapshotStream, snapshot_at(100, kCompleted));
+    advance(progress, kSlotStream, at(150));
+  }
+
+  // Which of these changes, (table, commit LSN) in order, are not had yet.
+  std::vector<std::pair<std::string, Lsn>> fresh(
+      std::vector<std::pair<const TableSchema*, Lsn>> changes) {
+    auto batch = std::make_shared<Batch>(nullptr);
+    for (const auto& [table, commit] : changes) {
+      Change change;
+      change.table = table;
+      change.position = {commit, 1};
+      batch->changes.push_back(change);
+    }
+    BatchView view{batch, batch->changes, {}, {}};
+    drop_delivered(view, progress);
+    std::vector<std::pair<std::string, Lsn>> out;
+    for (const Change& change : view.changes)
+      out.emplace_back(change.table->name, change.position.commit_lsn);
+    return out;
+  }
+
+  bool covered(std::string_view stream, const Offset& offset) {
+    Batch batch(nullptr);
+    batch.stream = stream;
+    batch.offset = offset;
+    return covers(progress, batch);
+  }
+
+  using Rows = std::vector<std::pair<std::string, Lsn>>;
+  TableSchema a;
+  TableSchema b;
+  Progress progress;
+};
+
+TEST_F(ProgressTest, AnUnfinishedSnapshotHasNoPlaceInTheStream) {
+  advance(progress, kSnapshotStream, snapshot_at(100, kRunning));
+  advance(progress, table_stream(1), snapshot_at(100, kCompleted));
+  EXPECT_EQ(confirmable(progress), 0u);
+  EXPECT_EQ(needed_from(progress), std::nullopt);
+}
+
+TEST_F(ProgressTest, ACompletedSnapshotKnowsItsTablesAndNeedsNoEntries) {
+  stream_both_to_150();
+  ASSERT_EQ(progress.size(), 1u);
+  EXPECT_EQ(progress.begin()->second.tables.oids(), (std::vector<uint32_t>{1, 2}));
+  EXPECT_EQ(confirmable(progress), 150u);
+}
+
+TEST_F(ProgressTest, AWholeSnapshotMakesVoidWhatWasKnown) {
+  stream_both_to_150();
+  advance(progress, kSnapshotStream, snapshot_at(300, kRunning));
+  EXPECT_EQ(progress.size(), 1u);
+  EXPECT_EQ(confirmable(progress), 0u);
+}
+
+TEST_F(ProgressTest, ATableWhoseSnapshotRunsIsLeftOut) {
+  stream_both_to_150();
+  advance(progress, table_stream(2), snapshot_at(200, kRunning));
+  EXPECT_EQ(fresh({{&a, 140}, {&a, 160}, {&b, 160}, {&b, 260}}), (Rows{{"a", 160}}));
+  EXPECT_EQ(confirmable(progress), 150u);
+  advance(progress, kSlotStream, at(260));
+  EXPECT_EQ(confirmable(progress), 200u)
+      << "the table's changes since its snapshot are still needed";
+}
+
+TEST_F(ProgressTest, ATableAheadOfTheStreamGetsWhatCommitsAfterItsSnapshot) {
+  stream_both_to_150();
+  advance(progress, table_stream(2), snapshot_at(200, kCompleted));
+  EXPECT_EQ(fresh({{&a, 160}, {&b, 160}, {&a, 200}, {&b, 200}}),
+            (Rows{{"a", 160}, {"a", 200}, {"b", 200}}));
+  EXPECT_EQ(confirmable(progress), 150u);
+  advance(progress, kSlotStream, at(210));
+  EXPECT_EQ(progress.size(), 1u);
+}
+
+TEST_F(ProgressTest, ATableBehindTheStreamCatchesUpAlone) {
+  stream_both_to_150();
+  advance(progress, table_stream(2), snapshot_at(200, kRunning));
+  advance(progress, kSlotStream, at(260));
+  advance(progress, table_stream(2), snapshot_at(200, kCompleted));
+  EXPECT_EQ(needed_from(progress)->lsn_commit, 200u);
+  EXPECT_EQ(fresh({{&a, 230}, {&b, 230}, {&b, 270}, {&a, 270}}),
+            (Rows{{"b", 230}, {"b", 270}, {"a", 270}}));
+  EXPECT_FALSE(covered(kSlotStream, at(230)));
+  advance(progress, kSlotStream, at(230));
+  EXPECT_TRUE(covered(kSlotStream, at(230)));
+  EXPECT_EQ(confirmable(progress), 230u);
+  EXPECT_EQ(progress.at("slot").position, (Position{260, 1})) << "the others do not go back";
+  advance(progress, kSlotStream, at(260));
+  EXPECT_EQ(progress.size(), 1u);
+}
+
+TEST_F(ProgressTest, FinishedTablesOfAnInterruptedSnapshotGoOnFromTheirOwn) {
+  advance(progress, kSnapshotStream, snapshot_at(100, kRunning));
+  advance(progress, table_stream(1), snapshot_at(100, kCompleted));
+  advance(progress, table_stream(2), snapshot_at(100, kRunning));
+  advance(progress, table_stream(2), snapshot_at(200, kRunning));  // after a new start
+  advance(progress, table_stream(2), snapshot_at(200, kCompleted));
+  advance(progress, kSnapshotStream, snapshot_at(200, kCompleted));
+  EXPECT_EQ(fresh({{&a, 120}, {&b, 120}, {&a, 220}, {&b, 220}}),
+            (Rows{{"a", 120}, {"a", 220}, {"b", 220}}));
+  EXPECT_EQ(confirmable(progress), 100u);
+}
+
+TEST_F(ProgressTest, ATableCanBeKnownWithoutASnapshotAndForgotten) {
+  stream_both_to_150();
+  Offset known;
+  known.snapshot = kCompleted;
+  advance(progress, table_stream(3), known);
+  EXPECT_TRUE(progress.at("slot").tables.contains(3));
+  advance(progress, table_stream(3), Offset());
+  advance(progress, table_stream(1), Offset());
+  EXPECT_EQ(progress.at("slot").tables.oids(), std::vector<uint32_t>{2});
+  EXPECT_EQ(progress.size(), 1u);
+}
+
+TEST_F(ProgressTest, TheTablesStayKnownAsTheStreamGoesOn) {
+  stream_both_to_150();
+  advance(progress, kSlotStream, at(400));
+  EXPECT_TRUE(progress.at("slot").tables.contains(2));
+}
+
+TEST_F(ProgressTest, WritingDownAndReadingGivesTheSame) {
+  stream_both_to_150();
+  advance(progress, table_stream(2), snapshot_at(120, kCompleted));
+  advance(progress, kSlotStream, at(130));
+  for (const auto& [stream, offset] : progress)
+    EXPECT_EQ(offset_from_json(to_json(offset)), offset) << stream;
+  Progress again;  // the slot first, as what is known of tables stands beside it
+  advance(again, kSlotStream, progress.at("slot"));
+  for (const auto& [stream, offset] : progress)
+    advance(again, stream, offset);
+  EXPECT_EQ(again, progress);
+}
+
+TEST_F(ProgressTest, ThatATableIsGoneIsNewUntilItIsForgotten) {
+  stream_both_to_150();
+  EXPECT_FALSE(covered(table_stream(2), Offset()));
+  advance(progress, table_stream(2), Offset());
+  EXPECT_TRUE(covered(table_stream(2), Offset()));
+  EXPECT_FALSE(covered(table_stream(1), Offset()));
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,136 @@
+#include "source/postgres/table_plan.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace millrace {
+
+namespace {
+
+uint64_t bit(size_t index) {
+  return uint64_t{1} << index;
+}
+
+const Progress& progress_of(const BranchProgress& branch) {
+  static const Progress kNothing;
+  return branch.progress ? *branch.progress : kNothing;
+}
+
+bool takes(const BranchProgress& branch, const CapturedTable& table) {
+  return !branch.takes || branch.takes(table.full_name);
+}
+
+const Offset* own_offset(const Progress& progress, uint32_t oid) {
+  const auto at = progress.find(table_stream(oid));
+  return at == progress.end() ? nullptr : &at->second;
+}
+
+bool is_running(const Offset* own) {
+  return own != nullptr && own->snapshot == SnapshotPhase::kRunning;
+}
+
+// A log wants what was changed since the first attempt: it may hold rows of it that are gone now.
+Lsn since(const BranchProgress& branch, const Offset* own) {
+  return is_running(own) && !branch.holds_rows ? own->lsn_commit : 0;
+}
+
+void add_read(const StartFacts& facts, const CapturedTable& table, Lsn since, size_t index,
+              StartPlan& plan) {
+  auto read = std::ranges::find(plan.reads, table.oid, &TableRead::oid);
+  if (read == plan.reads.end()) {
+    const auto rank = [&](uint32_t oid) {
+      return std::ranges::find(facts.tables, oid, &CapturedTable::oid) - facts.tables.begin();
+    };
+    const auto before = std::ranges::upper_bound(
+        plan.reads, rank(table.oid), {}, [&](const TableRead& other) { return rank(other.oid); });
+    read = plan.reads.insert(before, TableRead{table.oid, table.has_snapshot, {}});
+  }
+  auto share = std::ranges::find(read->shares, since, &TableRead::Share::since);
+  if (share == read->shares.end()) share = read->shares.insert(share, {since, 0});
+  share->audience |= bit(index);
+}
+
+// A table that this branch no longer has must not hold the slot, nor count as known.
+void forget_others(const StartFacts& facts, size_t index, StartPlan& plan) {
+  const BranchProgress& branch = facts.branches[index];
+  std::vector<uint32_t> known;
+  for (const auto& [stream, offset] : progress_of(branch)) {
+    if (const auto oid = table_of_stream(stream)) known.push_back(*oid);
+    if (stream != kSlotStream) continue;
+    for (const uint32_t oid : offset.tables.oids())
+      known.push_back(oid);
+  }
+  std::ranges::sort(known);
+  known.erase(std::ranges::unique(known).begin(), known.end());
+  for (const uint32_t oid : known) {
+    const auto table = std::ranges::find(facts.tables, oid, &CapturedTable::oid);
+    if (table != facts.tables.end() && takes(branch, *table)) continue;
+    plan.marks.push_back({bit(index), table_stream(oid), Offset()});
+  }
+}
+
+void mark_known(const CapturedTable& table, size_t index, StartPlan& plan) {
+  Offset known;
+  known.snapshot = SnapshotPhase::kCompleted;
+  plan.marks.push_back({bit(index), table_stream(table.oid), known});
+}
+
+// Debezium's progress does not say of which tables it is: of those that were published.
+TableSet adopt_tables(const StartFacts& facts, size_t index, StartPlan& plan) {
+  const BranchProgress& branch = facts.branches[index];
+  std::vector<uint32_t> oids;
+  for (const CapturedTable& table : facts.tables) {
+    if (table.was_published && takes(branch, table)) oids.push_back(table.oid);
+  }
+  Mark mark{bit(index), std::string(kSlotStream), progress_of(branch).at(std::string(kSlotStream))};
+  mark.offset.tables = TableSet(std::move(oids));
+  plan.marks.push_back(mark);
+  return mark.offset.tables;
+}
+
+}  // namespace
+
+void read_all_tables(const StartFacts& facts, size_t index, StartPlan& plan) {
+  for (const CapturedTable& table : facts.tables) {
+    if (takes(facts.branches[index], table)) add_read(facts, table, 0, index, plan);
+  }
+}
+
+void read_unfinished_tables(const StartFacts& facts, size_t index, StartPlan& plan) {
+  const BranchProgress& branch = facts.branches[index];
+  // What is stored may be older than what was delivered: also of a table that had not begun then.
+  const auto whole = progress_of(branch).find(kSnapshotStream);
+  const Lsn begun = whole == progress_of(branch).end() ? 0 : since(branch, &whole->second);
+  forget_others(facts, index, plan);
+  for (const CapturedTable& table : facts.tables) {
+    if (!takes(branch, table)) continue;
+    const Offset* own = own_offset(progress_of(branch), table.oid);
+    const bool completed = own != nullptr && !is_running(own);
+    if (completed) continue;
+    add_read(facts, table, own == nullptr ? begun : since(branch, own), index, plan);
+  }
+}
+
+void read_new_tables(const StartFacts& facts, size_t index, bool wants_rows, StartPlan& plan) {
+  const BranchProgress& branch = facts.branches[index];
+  const Progress& progress = progress_of(branch);
+  TableSet known = progress.at(std::string(kSlotStream)).tables;
+  if (!known.is_known()) known = adopt_tables(facts, index, plan);
+  forget_others(facts, index, plan);
+  for (const CapturedTable& table : facts.tables) {
+    if (!takes(branch, table)) continue;
+    const Offset* own = own_offset(progress, table.oid);
+    if (known.contains(table.oid) && !is_running(own)) continue;
+    const bool streamed_since_made = facts.has_streamed && table.was_published && !is_running(own);
+    if (!wants_rows || !table.has_snapshot || streamed_since_made) {
+      mark_known(table, index, plan);
+      continue;
+    }
+    log::info("a table is new to the branch: it gets a snapshot of it",
+              {{"branch", branch.branch}, {"table", table.full_name}});
+    add_read(facts, table, since(branch, own), index, plan);
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,161 @@
+"""Snapshots by table: what comes later is read beside the stream, what is complete is not read again, what is another table is a new one."""
+import re
+import threading
+
+from support import warehouse
+from support.case import ServerCase
+
+MIRROR = '[branch.mirror]\n[branch.mirror.sink]\ntype = "duckdb"\nduckdb.file = "$FOLDER/w.duckdb"\nduckdb.mode = "mirror"\n'
+HISTORY = """
+[branch.history]
+sql = \"\"\"SELECT lsn, op, row.id AS id, row.n AS n FROM changes\"\"\"
+[branch.history.sink]
+type = "duckdb"
+duckdb.file = "$FOLDER/w.duckdb"
+duckdb.mode = "history"
+duckdb.table = "${table}_history"
+"""
+LISTED = 'table.include.list = [{}]\ntable.refresh.interval.ms = 300\n'
+
+
+def listed(*tables):
+    return LISTED.format(", ".join(f'"public.{table}"' for table in tables))
+
+
+class TableSnapshots(ServerCase):
+    def setUp(self):
+        super().setUp()
+        self.make("one", 100)
+
+    def make(self, table, rows):
+        self.sql(f"create table {table}(id int primary key, n int not null); alter table {table} replica identity full")
+        self.sql(f"insert into {table} select g, 0 from generate_series(1, %s) g", rows)
+
+    def busy(self, *tables):
+        """Changes in these tables until the returned function is called."""
+        ended, connection = threading.Event(), self.cluster.connect(self.database)
+
+        def work():
+            with connection.cursor() as cursor:
+                while not ended.wait(0.002):
+                    for table in tables:
+                        cursor.execute(f"update {table} set n = n + 1 where id = 1 + (random() * 50)::int; delete from {table} where id = 60 + (random() * 9)::int; "
+                                       f"insert into {table} values (60 + (random() * 9)::int, 0) on conflict do nothing")
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+
+        def end():
+            ended.set()
+            worker.join(30)
+            connection.close()
+        self.addCleanup(end)
+        return end
+
+    def equal(self, *tables):
+        """The mirror has what the source has; call when the child has ended."""
+        for table in tables:
+            self.assertEqual(sorted(warehouse.rows(self.folder / "w.duckdb", f"select id, n from {table}")), sorted(self.sql(f"select id, n from {table}")), table)
+
+    def adds_up(self, table):
+        """The history gives the table when it is played from its snapshot on."""
+        rows = warehouse.rows(self.folder / "w.duckdb", f"select op, id, n from {table}_history order by lsn")
+        state = {id: n for op, id, n in rows if op == "r"}
+        self.assertEqual(len(state), sum(op == "r" for op, _, _ in rows), "a row is in the snapshot twice")
+        for op, id, n in rows:
+            if op == "d":
+                state.pop(id, None)
+            elif op != "r":
+                state[id] = n
+        self.assertEqual(state, dict(self.sql(f"select id, n from {table}")), table)
+
+    def end(self, child):
+        self.wait_confirmed(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
+        return child.stderr()
+
+    def read(self, log):
+        return re.findall(r'msg="table read" table=public\.(\w+)', log)
+
+    def test_a_table_that_is_made_while_it_runs(self):
+        child = self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one", "more.*"))))
+        end = self.busy("one")
+        self.make("more_of_it", 500)
+        child.until("it is captured", lambda: "more_of_it" in child.stderr())
+        more = self.busy("more_of_it")
+        self.wait_confirmed(child)
+        more()
+        end()
+        self.end(child)
+        self.equal("one", "more_of_it")
+        self.adds_up("one")
+        self.adds_up("more_of_it")
+
+    def test_a_table_that_is_added_to_the_list_under_load(self):
+        self.make("two", 3000)
+        self.end(self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one")))))
+        end = self.busy("one", "two")
+        child = self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one", "two"))))
+        child.until("it is read", lambda: "two" in self.read(child.stderr()))
+        self.wait_confirmed(child)
+        end()
+        self.assertEqual(self.read(self.end(child)), ["two"])
+        self.equal("one", "two")
+        self.adds_up("one")
+        self.adds_up("two")
+
+    def test_a_branch_that_is_added_under_load(self):
+        self.make("two", 3000)
+        self.end(self.streaming(self.start("run", self.pipeline(HISTORY, source=listed("one", "two")))))
+        end = self.busy("one", "two")
+        child = self.streaming(self.start("run", self.pipeline(HISTORY + MIRROR, source=listed("one", "two"))))
+        child.until("both are read", lambda: len(self.read(child.stderr())) == 2)
+        self.wait_confirmed(child)
+        end()
+        self.end(child)
+        self.equal("one", "two")
+        self.adds_up("one")
+        self.adds_up("two")
+
+    def test_a_snapshot_that_is_interrupted_goes_on(self):
+        self.make("two", 300_000)
+        config = self.pipeline(MIRROR + HISTORY, source=listed("one", "two"))
+        child = self.start("run", config)
+        child.until("the first is durable", lambda: self.stored("one_history") and self.stored("one"))
+        child.kill()
+        self.assertEqual(self.read(child.stderr()), ["one"], "too late")
+        end = self.busy("one", "two")
+        child = self.streaming(self.start("run", config))
+        child.until("the other is read", lambda: "two" in self.read(child.stderr()))
+        self.wait_confirmed(child)
+        end()
+        self.assertEqual(self.read(self.end(child)), ["two"], "a table that was complete is read again")
+        self.equal("one", "two")
+        self.adds_up("one")
+        self.adds_up("two")
+
+    def stored(self, table):
+        """Whether a running pipeline's history has this table, as it says itself."""
+        out = self.run_to_end("query", self.folder / "pipeline.toml", f"select count(*) from {table}")
+        return out.returncode == 0 and "100" in out.stdout
+
+    def test_a_table_that_is_taken_off_the_list_and_comes_back(self):
+        self.make("two", 1000)
+        both = self.pipeline(MIRROR, source=listed("one", "two"))
+        self.end(self.streaming(self.start("run", both)))
+        self.end(self.streaming(self.start("run", self.pipeline(MIRROR, source=listed("one")))))
+        self.sql("update two set n = 7 where id < 10; delete from two where id > 990; update one set n = 8 where id = 1")
+        child = self.streaming(self.start("run", self.pipeline(MIRROR, source=listed("one", "two"))))
+        child.until("it is read", lambda: "two" in self.read(child.stderr()))
+        self.assertEqual(self.read(self.end(child)), ["two"])
+        self.equal("one", "two")
+
+    def test_a_table_that_is_dropped_and_made_again(self):
+        self.make("two", 1000)
+        child = self.streaming(self.start("run", self.pipeline(MIRROR, source=listed("one", "two"))))
+        self.wait_confirmed(child)
+        self.sql("drop table two")
+        self.make("two", 10)
+        child.until("it is read again", lambda: self.read(child.stderr()).count("two") == 2)
+        self.sql("update two set n = 5 where id = 5; update one set n = 5 where id = 5")
+        self.end(child)
+        self.equal("one", "two")
