@@ -104,6 +104,9 @@ class Branch {
 
   size_t bytes_held() const { return bytes_held_.load(); }
 
+  // Batches that have become durable.
+  uint64_t finished() const { return finished_.load(); }
+
   BranchState state() const { return state_.load(); }
 
   // Waits until everything up to this point of this stream is durable, or the branch ends.

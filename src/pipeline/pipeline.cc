@@ -11,7 +11,6 @@ namespace {
 
 constexpr Millis kPollWait{50};     // also how often confirm() is called when nothing comes
 constexpr Millis kFullWait{1};      // between looks when memory is full
-constexpr Millis kParkAfter{1000};  // a branch that holds the others up for so long is parked
 constexpr Millis kOpenWait{5000};   // a sink that is away for so long at the start is begun parked
 
 }  // namespace
@@ -26,6 +25,7 @@ Pipeline::Pipeline(PipelineRunOptions options, MemoryBudget& budget, std::unique
     : options_(std::move(options)),
       budget_(budget),
       source_(std::move(source)),
+      parking_(lanes_, budget_, *source_),
       keeper_(options_.offset_flush_interval) {}
 
 Result<std::unique_ptr<Pipeline>> Pipeline::make(PipelineRunOptions options, MemoryBudget& budget,
@@ -121,7 +121,7 @@ Result<bool> Pipeline::begin_lane(Lane& lane, bool wait_for_sink) {
     if (!opened && stored.empty()) return false;
     keeper_.add(*lane.branch, *lane.store, stored);
   }
-  lane.parked = !opened;
+  if (!opened) lane.feed = Feed::kNothing;
   lane.branch->begin_after(stored);
   return true;
 }
@@ -129,6 +129,7 @@ Result<bool> Pipeline::begin_lane(Lane& lane, bool wait_for_sink) {
 Result<void> Pipeline::connect(std::stop_token stop) {
   BackOff wait(options_.retry_min, options_.retry_max);
   while (!stop.stop_requested()) {
+    parking_.prepare_open();
     std::vector<BranchProgress> progress;
     for (const auto& lane : lanes_) {
       Progress offered = lane->branch->offered();
@@ -136,7 +137,7 @@ Result<void> Pipeline::connect(std::stop_token stop) {
       const Branch* branch = lane->branch.get();
       progress.push_back({lane->name, fresh ? std::nullopt : std::optional(std::move(offered)),
                           [branch](std::string_view table) { return branch->takes(table); },
-                          branch->holds_rows()});
+                          branch->holds_rows(), lane->feed == Feed::kNothing});
     }
     const auto opened = source_->open(progress);
     if (opened) {
@@ -170,22 +171,16 @@ Result<void> Pipeline::read(std::stop_token stop) {
     }
     hand_over_replays();
     if (auto going = find_dead_end(); !going) return going;
-    if (unpark_recovered()) {
-      connected_ = false;
-      continue;
-    }
-    if (source_->wants_open()) {
+    if (parking_.wants_open() || source_->wants_open()) {
       connected_ = false;
       continue;
     }
     if (source_->finished()) return {};
     confirm();
-    if (!has_room()) {
-      park_laggards();
+    if (!parking_.has_room()) {
       std::this_thread::sleep_for(kFullWait);
       continue;
     }
-    full_since_ = {};
     if (auto done = poll_once(); !done) {
       if (policy(done.error().kind) != ErrorPolicy::kRetry) return done;
       set_source_error(done.error().text());
@@ -199,7 +194,7 @@ Result<void> Pipeline::read(std::stop_token stop) {
 }
 
 Result<void> Pipeline::poll_once() {
-  auto batch = source_->poll(steady_now() + kPollWait);
+  auto batch = source_->poll(steady_now() + kPollWait, parking_.full());
   if (!batch) return std::unexpected(batch.error());
   if (*batch != nullptr) hand_over(std::move(*batch));
   return {};
@@ -212,7 +207,7 @@ void Pipeline::hand_over(std::shared_ptr<Batch> batch) {
   const BatchPtr shared = std::move(batch);
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const bool addressed = (shared->audience >> i & 1) != 0;
-    if (addressed && !lanes_[i]->parked) lanes_[i]->branch->offer(shared);
+    if (addressed && lanes_[i]->takes(*shared)) lanes_[i]->branch->offer(shared);
   }
 }
 
@@ -225,7 +220,7 @@ void Pipeline::hand_over_replays() {
   }
   for (WaitingReplay& replay : waiting) {
     const Lane& lane = *lanes_[replay.lane];
-    if (lane.parked) {
+    if (lane.parked()) {
       const Lsn position = replay.batch->offset.position.commit_lsn;
       lane.branch->dead_letters()->cancel_replay(position - kReplayBase);
       continue;
@@ -233,56 +228,6 @@ void Pipeline::hand_over_replays() {
     replay.batch->audience = uint64_t{1} << replay.lane;
     hand_over(std::move(replay.batch));
   }
-}
-
-// --- back-pressure and parking
-// --------------------------------------------------------------------
-
-size_t Pipeline::share() const {
-  return budget_.max() / std::max<size_t>(1, lanes_.size());
-}
-
-bool Pipeline::has_room() const {
-  if (budget_.over()) return false;
-  return std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) {
-    return lane->parked || lane->branch->bytes_held() < share();
-  });
-}
-
-// When there has been no room for a while: those who hold more than their share are left behind, as
-// long as someone else can go on.
-void Pipeline::park_laggards() {
-  const auto now = steady_now();
-  if (full_since_ == SteadyTime{}) full_since_ = now;
-  if (now - full_since_ < kParkAfter) return;
-  full_since_ = {};
-  std::vector<Lane*> laggards;
-  for (const auto& lane : lanes_) {
-    if (!lane->parked && lane->branch->bytes_held() >= share()) laggards.push_back(lane.get());
-  }
-  const auto parked = std::count_if(lanes_.begin(), lanes_.end(),
-                                    [](const auto& lane) { return lane->parked.load(); });
-  if (laggards.size() + static_cast<size_t>(parked) >= lanes_.size()) return;
-  for (Lane* lane : laggards) {
-    lane->parked = true;
-    log::warn("branch is behind: parked, the others go on",
-              {{"branch", lane->name}, {"bytes_held", lane->branch->bytes_held()}});
-  }
-}
-
-// True when a parked branch has delivered all that it was given: the source must go back for it.
-bool Pipeline::unpark_recovered() {
-  bool any = false;
-  for (const auto& lane : lanes_) {
-    const bool well = lane->parked && lane->branch->bytes_held() == 0 &&
-                      lane->branch->state() == BranchState::kRunning;
-    if (!well) continue;
-    lane->parked = false;
-    any = true;
-    log::info("parked branch is well: reading again from where it stands",
-              {{"branch", lane->name}});
-  }
-  return any;
 }
 
 // An error when no branch can go on, or when what one has delivered cannot be stored: then the slot
@@ -366,7 +311,7 @@ Result<std::vector<LetterOutcome>> Pipeline::replay(const std::string& branch,
                                                     SteadyTime deadline) {
   const auto lane = lane_named(branch);
   if (!lane) return Failure(lane.error());
-  if (lanes_[*lane]->parked) {
+  if (lanes_[*lane]->parked()) {
     return fail(ErrorKind::kUnreachable, "branch " + branch + " is parked: it is far behind",
                 "try again once it has caught up");
   }
@@ -401,7 +346,7 @@ PipelineStatus Pipeline::status() const {
   for (const auto& lane : lanes_) {
     out.branches.push_back(lane->branch->status());
     BranchStatus& branch = out.branches.back();
-    branch.parked = lane->parked;
+    branch.parked = lane->parked();
     const auto unstored = keeper_.failure(*lane->branch);
     if (!unstored || branch.state != BranchState::kRunning) continue;
     branch.state = BranchState::kWaiting;

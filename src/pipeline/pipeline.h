@@ -1,5 +1,5 @@
-// One source, one or more branches: reads, hands over, confirms. Bounded in bytes; a branch that is
-// behind is parked (DESIGN: the reader goes on without it and reconnects for it once it is well).
+// One source, one or more branches: reads, hands over, confirms. Bounded in bytes; what happens to a
+// branch that is behind: pipeline/parking.h.
 //
 // run() is the reader's thread; status(), replay() and drop() may be called from any other.
 #pragma once
@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/branch.h"
+#include "pipeline/lane.h"
 #include "pipeline/offset_keeper.h"
+#include "pipeline/parking.h"
 #include "pipeline/replay.h"
 #include "source/source.h"
 
@@ -66,14 +67,6 @@ class Pipeline {
   Result<std::vector<LetterOutcome>> drop_letters(const std::string& branch, const LetterIds& ids);
 
  private:
-  struct Lane {
-    std::unique_ptr<Branch> branch;
-    std::unique_ptr<OffsetStore> store;
-    std::string name;
-    std::string after;
-    std::atomic<bool> parked{false};
-  };
-
   Pipeline(PipelineRunOptions options, MemoryBudget& budget, std::unique_ptr<Source> source);
 
   struct WaitingReplay {
@@ -90,12 +83,8 @@ class Pipeline {
   void hand_over(std::shared_ptr<Batch> batch);
   void hand_over_replays();
   Result<size_t> lane_named(const std::string& branch) const;
-  bool has_room() const;
-  void park_laggards();
-  bool unpark_recovered();
   void confirm();
   Lsn lowest_durable() const;
-  size_t share() const;
   Result<void> find_dead_end() const;
   Result<void> finish();
   void set_source_error(std::string error);
@@ -103,10 +92,10 @@ class Pipeline {
   const PipelineRunOptions options_;
   MemoryBudget& budget_;
   std::unique_ptr<Source> source_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  Lanes lanes_;
+  Parking parking_;
   OffsetKeeper keeper_;
   uint64_t next_seq_ = 1;
-  SteadyTime full_since_{};  // since when there is no room; epoch = there is
   bool connected_ = false;
 
   std::atomic<uint64_t> events_{0};

@@ -186,6 +186,39 @@ TEST(Pipeline, BranchThatIsBehindIsParkedAndCatchesUp) {
   EXPECT_FALSE(f.pipeline->status().branches[1].parked);
 }
 
+TEST(Pipeline, SnapshotGoesAtThePaceOfTheSlowestBranch) {
+  constexpr size_t kBytes = 1024 * 1024;
+  Fixture f(1, kBytes, 8 * kBytes);
+  f.add("quick");
+  SinkScript& slow = f.add("slow");
+  slow.takes_ms = 1100;  // a branch that holds the stream up for so long is parked
+  f.source->snapshot_left = 8;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return slow.seen().size() == 3; }));
+  EXPECT_FALSE(f.pipeline->status().branches[1].parked);
+  slow.takes_ms = 0;
+  f.join();
+  EXPECT_EQ(slow.seen().size(), 9U);
+  EXPECT_EQ(f.source->opens, 1);
+}
+
+TEST(Pipeline, SnapshotGoesOnWithoutABranchThatTakesNothing) {
+  constexpr size_t kBytes = 64 * 1024;
+  Fixture f(10, kBytes, 40 * kBytes);
+  SinkScript& quick = f.add("quick");
+  SinkScript& away = f.add("away");
+  away.fail_polls = 1'000'000;
+  f.source->snapshot_left = 200;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return quick.seen().size() == 210; }))
+      << "the dead branch holds the snapshot up";
+  EXPECT_TRUE(f.pipeline->status().branches[1].parked);
+  EXPECT_EQ(f.source->opens, 1);
+  away.fail_polls = 0;
+  ASSERT_TRUE(f.eventually([&] { return f.source->opens == 2; }));
+  f.stop();
+}
+
 TEST(Pipeline, BranchAfterAnotherWaitsForIt) {
   Fixture f(3);
   SinkScript& first = f.add("first");

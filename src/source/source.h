@@ -23,6 +23,8 @@ struct BranchProgress {
   // It holds the rows as they are: what was changed before the snapshot of a table must not come
   // after it. Others want every change, so one that lies between two attempts at it too.
   bool holds_rows = false;
+  // It takes nothing for now: its progress holds the slot, and no snapshot is read for it.
+  bool away = false;
 };
 
 // Lag and state, for /status and /metrics.
@@ -45,8 +47,12 @@ class Source {
   virtual Result<void> open(std::span<const BranchProgress> branches) = 0;
 
   // The next batch, or null when none came before the deadline. An idle source whose position moved
-  // gives a batch without changes (at most one in idle_interval). Batch::seq is left 0.
-  virtual Result<std::shared_ptr<Batch>> poll(SteadyTime deadline) = 0;
+  // gives a batch without changes (at most one in idle_interval). Batch::seq is left 0. Nothing of a
+  // snapshot is read for a branch of `full` (bit i: branch i).
+  virtual Result<std::shared_ptr<Batch>> poll(SteadyTime deadline, uint64_t full) = 0;
+
+  // The branches that a snapshot is being read for; 0: none is.
+  virtual uint64_t snapshot_audience() const { return 0; }
 
   // All changes that commit before `lsn` are durable in all branches: the slot may move there.
   // Sends standby status when it moved and the interval is over, or when wal_sender_timeout/3 is

@@ -138,6 +138,20 @@ class TableSnapshots(ServerCase):
         out = self.run_to_end("query", self.folder / "pipeline.toml", f"select count(*) from {table}")
         return out.returncode == 0 and "100" in out.stdout
 
+    def test_a_table_larger_than_memory_goes_at_the_pace_of_the_slowest_branch(self):
+        self.make("two", 150_000)
+        small = 'memory.max = "4MiB"\n'
+        self.end(self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one"), common=small))))
+        end = self.busy("one", "two")
+        child = self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one", "two"), common=small)))
+        child.until("it is read", lambda: "two" in self.read(child.stderr()), limit=120)
+        self.wait_confirmed(child)
+        end()
+        log = self.end(child)
+        self.assertEqual(self.read(log), ["two"], "a branch was left behind, and the table read again for it")
+        self.equal("one", "two")
+        self.adds_up("two")
+
     def test_a_table_that_is_taken_off_the_list_and_comes_back(self):
         self.make("two", 1000)
         both = self.pipeline(MIRROR, source=listed("one", "two"))

@@ -29,7 +29,9 @@ class MemorySource : public Source {
     return {};
   }
 
-  Result<std::shared_ptr<Batch>> poll(SteadyTime) override {
+  Result<std::shared_ptr<Batch>> poll(SteadyTime, uint64_t full) override {
+    if (snapshot_left > 0 && (full & snapshot_audience()) != 0) return nullptr;
+    if (snapshot_left > 0) return snapshot_batch();
     if (lose_at && next_ == *lose_at) {
       lose_at.reset();
       return fail(ErrorKind::kUnreachable, "connection lost");
@@ -60,14 +62,29 @@ class MemorySource : public Source {
     return finish_at_end && confirmed >= static_cast<Lsn>(transactions_) * 10;
   }
 
+  uint64_t snapshot_audience() const override { return snapshot_left > 0 ? ~uint64_t{0} : 0; }
+
   SourceStatus status() const override { return {}; }
 
   std::atomic<Lsn> confirmed{0};
   std::atomic<int> opens{0};
   std::optional<int> lose_at;  // lose the connection once, before this transaction
   bool finish_at_end = true;   // finished once all is confirmed
+  int snapshot_left = 0;       // batches of a table, for all, that come first
+
 
  private:
+  std::shared_ptr<Batch> snapshot_batch() {
+    auto batch = std::make_shared<Batch>(budget_);
+    batch->stream = table_stream(1);
+    batch->arena.allocate(bytes_each_);
+    batch->changes.emplace_back().op = Op::kRead;
+    --snapshot_left;
+    batch->offset.lsn = 1;
+    batch->offset.snapshot = snapshot_left > 0 ? SnapshotPhase::kRunning : SnapshotPhase::kCompleted;
+    return batch;
+  }
+
   MemoryBudget* budget_;
   const int transactions_;
   const size_t bytes_each_;

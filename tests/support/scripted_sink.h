@@ -5,6 +5,7 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "sink/sink.h"
@@ -14,6 +15,7 @@ namespace millrace {
 // What outlives the sink: the test looks at it and turns its switches.
 struct SinkScript {
   std::atomic<bool> hold{false};              // accept, but make nothing durable
+  std::atomic<int> takes_ms{0};               // for each batch
   std::atomic<int> fail_polls{0};             // so many polls fail with `error`
   std::atomic<bool> fail_after_write{false};  // the failed poll had made durable what was written
   Error error{ErrorKind::kUnreachable, "scripted"};
@@ -38,6 +40,7 @@ class ScriptedSink : public Sink {
   }
 
   Result<void> write(BatchView view) override {
+    std::this_thread::sleep_for(Millis(script_.takes_ms));
     written_.push_back(std::move(view));
     return {};
   }

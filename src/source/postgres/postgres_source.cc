@@ -34,7 +34,12 @@ class PostgresSource final : public Source {
         relations_(lookup_) {}
 
   Result<void> open(std::span<const BranchProgress> branches) override;
-  Result<std::shared_ptr<Batch>> poll(SteadyTime deadline) override;
+  Result<std::shared_ptr<Batch>> poll(SteadyTime deadline, uint64_t full) override;
+
+  uint64_t snapshot_audience() const override {
+    return snapshot_pending_ ? session_->plan.snapshot_audience() : 0;
+  }
+
   Result<void> confirm(Lsn lsn) override;
   Result<void> close() override;
 
@@ -47,7 +52,7 @@ class PostgresSource final : public Source {
  private:
   void queue_marks();
   Result<void> start_stream();
-  Result<std::shared_ptr<Batch>> poll_any(SteadyTime deadline);
+  Result<std::shared_ptr<Batch>> poll_any(SteadyTime deadline, uint64_t full);
   Result<std::shared_ptr<Batch>> poll_snapshot(SteadyTime deadline);
   Result<void> open_snapshot();
   void end_snapshot();
@@ -169,13 +174,13 @@ Result<void> PostgresSource::start_stream() {
   return {};
 }
 
-Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline) {
+Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline, uint64_t full) {
   if (!marks_.empty()) {
     auto mark = std::move(marks_.front());
     marks_.pop_front();
     return mark;
   }
-  auto batch = poll_any(deadline);
+  auto batch = poll_any(deadline, full);
   if (!batch) {
     set_phase("waiting", batch.error().message);
     disconnect();
@@ -188,13 +193,16 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline) {
 }
 
 // A snapshot that is read beside the stream takes turns with it.
-Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline) {
+Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uint64_t full) {
+  const bool held_up = (snapshot_audience() & full) != 0;
   const bool is_both = snapshot_pending_ && stream_;
-  if (is_both) deadline = std::min(deadline, steady_now() + kTurn);
+  if (is_both || held_up) deadline = std::min(deadline, steady_now() + kTurn);
   is_snapshots_turn_ = !is_snapshots_turn_;
-  if (snapshot_pending_ && (!is_both || is_snapshots_turn_)) return poll_snapshot(deadline);
+  const bool reads_snapshot = snapshot_pending_ && !held_up && (!is_both || is_snapshots_turn_);
+  if (reads_snapshot) return poll_snapshot(deadline);
   if (stream_) return stream_->next(deadline);
-  if (finished_) return nullptr;
+  if (held_up) std::this_thread::sleep_until(deadline);
+  if (held_up || finished_) return nullptr;
   return fail(ErrorKind::kUnreachable, "the source is not connected");
 }
 

@@ -129,7 +129,7 @@ class Planner {
     if (config_.snapshot_mode == SnapshotMode::kNoData && !needed) {
       start_at_slot(index);
     } else if (!needed || anew) {
-      plan_snapshot(index, has_progress && !anew);
+      if (!branch.away) plan_snapshot(index, has_progress && !anew);
     } else if (plan_.streams) {
       return plan_stream(index, *needed);
     }
@@ -170,6 +170,7 @@ class Planner {
     const BranchProgress& branch = facts_.branches[index];
     const std::optional<Gap> gap = find_gap(config_, facts_, needed);
     if (gap && config_.snapshot_mode == SnapshotMode::kWhenNeeded) {
+      if (branch.away) return {};
       log::warn("a new snapshot is needed", {{"branch", branch.branch}, {"why", gap->what}});
       restart(index);
       return {};
@@ -185,6 +186,7 @@ class Planner {
                  {"to", format_lsn(facts_.slot->confirmed_flush)}});
     }
     lower(gap ? offset_at(facts_.slot->confirmed_flush, facts_.server) : needed);
+    if (branch.away) return {};
     read_new_tables(facts_, index, config_.snapshot_mode != SnapshotMode::kNoData, plan_);
     return {};
   }
@@ -204,6 +206,13 @@ uint64_t TableRead::audience() const {
   uint64_t out = 0;
   for (const Share& share : shares)
     out |= share.audience;
+  return out;
+}
+
+uint64_t StartPlan::snapshot_audience() const {
+  uint64_t out = whole;
+  for (const TableRead& read : reads)
+    out |= read.audience();
   return out;
 }
 

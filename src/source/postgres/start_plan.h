@@ -88,6 +88,8 @@ struct StartPlan {
 
   bool needs_snapshot() const { return whole != 0 || !reads.empty(); }
 
+  uint64_t snapshot_audience() const;
+
   // All that is read goes on from the snapshot, and nothing else goes on: the stream starts there.
   bool is_first_snapshot() const;
 };

@@ -387,5 +387,21 @@ TEST_F(StartPlanTest, DebeziumsRuleIsLeftOutBesideAnotherBranch) {
   EXPECT_NE(planned->from->position, Position{});
 }
 
+TEST_F(StartPlanTest, BranchThatIsAwayHoldsTheSlotAndIsReadNothing) {
+  BranchProgress away = branch("away", {{"slot", ours(2000)}});
+  away.progress->at("slot").tables = TableSet({1});
+  away.away = true;
+  BranchProgress other = branch("other", {{"slot", ours(3000)}});
+  other.progress->at("slot").tables = TableSet({1, 2});
+  const auto planned = plan({away, other});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(start_lsn(*planned->from), 2000U);
+  EXPECT_EQ(planned->snapshot_audience(), 0U);
+  branches[0].away = false;
+  const auto back = plan(branches);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->snapshot_audience(), 1U);
+}
+
 }  // namespace
 }  // namespace millrace

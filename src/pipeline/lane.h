@@ -1,0 +1,39 @@
+// A branch, where its progress is stored, and what the reader gives it. Of the reader's thread, but
+// for `feed`, which any thread may look at.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/branch.h"
+#include "store/offset_store.h"
+
+namespace millrace {
+
+enum class Feed : uint8_t {
+  kAll,
+  kSnapshot,  // parked: the stream goes on without it, the snapshot that it takes part in with it
+  kNothing,   // parked, and the snapshot goes on without it too
+};
+
+struct Lane {
+  std::unique_ptr<Branch> branch;
+  std::unique_ptr<OffsetStore> store;
+  std::string name;
+  std::string after;
+  std::atomic<Feed> feed{Feed::kAll};
+
+  bool parked() const { return feed != Feed::kAll; }
+
+  // Whether this batch is for it, as far as parking goes.
+  bool takes(const Batch& batch) const {
+    const bool is_snapshot = batch.stream != kSlotStream && batch.stream != kReplayStream;
+    return feed == Feed::kAll || (feed == Feed::kSnapshot && is_snapshot);
+  }
+};
+
+using Lanes = std::vector<std::unique_ptr<Lane>>;
+
+}  // namespace millrace
