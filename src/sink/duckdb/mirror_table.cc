@@ -30,7 +30,12 @@ Result<void> MirrorTable::use(const Change& change, std::vector<Refusal>& refuse
   if (current_ != nullptr && current_ == change.table) return {};
   if (auto done = execute(refused); !done) return done;
   release();
-  const SchemaPtr& shared = schemas_.at(change.table->version);
+  const auto known = schemas_.find(change.table->version);
+  if (known == schemas_.end()) {
+    return fail(ErrorKind::kInternal, change.table->full_name() + " at " + format_lsn(change.lsn) +
+                                          ": the batch did not bring the table's schema");
+  }
+  const SchemaPtr& shared = known->second;
   current_ = shared.get();
   net_ = std::make_unique<TableNet>(*current_);
   rows_ = std::make_shared<NetRows>(shared, target_.columns_of(*current_), net_->key());

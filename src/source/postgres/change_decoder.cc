@@ -35,8 +35,8 @@ bool is_boundary(std::string_view type) {
 
 }  // namespace
 
-ChangeDecoder::ChangeDecoder(RelationCache& relations, DecoderOptions options, const Offset& from)
-    : relations_(relations),
+ChangeDecoder::ChangeDecoder(TableLookup& lookup, DecoderOptions options, const Offset& from)
+    : relations_(lookup),
       options_(std::move(options)),
       offset_(from),
       commit_us_(from.commit_us),

@@ -35,7 +35,8 @@ class ChangeDecoder {
  public:
   // `from`: where the stream starts. Without a position it is Debezium's, and resumed by the rule
   // above.
-  ChangeDecoder(RelationCache& relations, DecoderOptions options, const Offset& from);
+  // A decoder is of one connection; `lookup` outlives it.
+  ChangeDecoder(TableLookup& lookup, DecoderOptions options, const Offset& from);
 
   // From now on decode() fills this batch.
   void start_batch() { ++batch_number_; }
@@ -76,7 +77,7 @@ class ChangeDecoder {
   void use(StreamTable& table, Batch& batch);
   void settle_ties(Batch& batch);
 
-  RelationCache& relations_;
+  RelationCache relations_;
   DecoderOptions options_;
   Offset offset_;  // message_type stands in type_
   std::string_view type_;

@@ -38,7 +38,7 @@ Offset at_position(Position position, Lsn lsn_commit) {
 class ChangeDecoderTest : public testing::Test {
  protected:
   void start(const Offset& from, DecoderOptions options = {}) {
-    decoder.emplace(relations, std::move(options), from);
+    decoder.emplace(lookup, std::move(options), from);
     decoder->start_batch();
     feed(0, bytes::relation(kTable, "public", "t", {{"id", 23, true}}));
     feed(0, bytes::relation(kHidden, "public", "hidden", {{"id", 23, true}}));
@@ -71,7 +71,6 @@ class ChangeDecoderTest : public testing::Test {
   }
 
   OneColumnLookup lookup;
-  RelationCache relations{lookup};
   std::optional<ChangeDecoder> decoder;
   Batch batch{nullptr};
 };
@@ -90,6 +89,19 @@ TEST_F(ChangeDecoderTest, TheOrdinalCountsRowsThatNobodyCaptures) {
   EXPECT_EQ(batch.changes[2].position, (Position{200, 5}));
   EXPECT_EQ(batch.changes[3].position, (Position{200, 6}));
   EXPECT_EQ(decoder->offset().position, (Position{200, 6}));
+}
+
+// Batches of two connections have the same numbers.
+TEST_F(ChangeDecoderTest, EveryConnectionBringsTheSchemasThatItsChangesAreOf) {
+  for (int connection = 0; connection < 2; ++connection) {
+    batch.changes.clear();
+    batch.schemas.clear();
+    start(at_position({99, UINT64_MAX}, 100));
+    feed(110, bytes::begin(200, 5));
+    row(110, kTable, "1");
+    ASSERT_EQ(batch.schemas.size(), 1U) << "connection " << connection;
+    EXPECT_EQ(batch.schemas[0].get(), batch.changes[0].table);
+  }
 }
 
 TEST_F(ChangeDecoderTest, ACommitEndsThePositionAndGivesTheNextOnesPredecessor) {

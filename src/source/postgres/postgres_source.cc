@@ -30,8 +30,7 @@ class PostgresSource final : public Source {
         filter_(std::move(filter)),
         prefix_include_(std::move(prefix_include)),
         prefix_exclude_(std::move(prefix_exclude)),
-        lookup_(config_, filter_),
-        relations_(lookup_) {}
+        lookup_(config_, filter_) {}
 
   Result<void> open(std::span<const BranchProgress> branches) override;
   Result<std::shared_ptr<Batch>> poll(SteadyTime deadline, uint64_t full) override;
@@ -68,7 +67,6 @@ class PostgresSource final : public Source {
   const RegexList prefix_include_;
   const RegexList prefix_exclude_;
   CatalogueLookup lookup_;
-  RelationCache relations_;
 
   std::optional<Session> session_;
   std::unique_ptr<SnapshotReader> snapshot_;
@@ -165,7 +163,7 @@ Result<void> PostgresSource::start_stream() {
   reading.audience = session_->plan.streaming;
   reading.floors = session_->floors;
   stream_.emplace(std::move(*stream),
-                  ChangeDecoder(relations_, std::move(decoding), session_->from),
+                  ChangeDecoder(lookup_, std::move(decoding), session_->from),
                   std::move(reading));
   past_.has_streamed = true;
   look_due_ = steady_now() + Millis(config_.table_refresh_interval_ms);

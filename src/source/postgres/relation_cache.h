@@ -7,9 +7,9 @@
 // spells with such a column is replaced by the replica identity. The columns' numbers come from the
 // catalogue as far as they are certain (column_numbers.h).
 //
-// The server sends Relation at a table's first row in a connection, and again after anything about
-// the table changed, nullability and defaults included, which Relation does not show: so each one
-// asks the catalogue. A new schema version is made only when something differs.
+// Of one connection: the server sends Relation at a table's first row in it, and again after
+// anything about the table changed, nullability and defaults included, which Relation does not
+// show: so each one asks the catalogue. A new schema version is made only when something differs.
 #pragma once
 
 #include <cstdint>

@@ -75,7 +75,7 @@ std::string text_of(const Change& change) {
 class Session {
  public:
   Session(const Offset& from, Lsn start)
-      : decoder(relations_, {.transaction_markers = false, .captures_message = {}}, from),
+      : decoder(lookup_, {.transaction_markers = false, .captures_message = {}}, from),
         start_(start) {
     decoder.start_batch();
   }
@@ -132,7 +132,6 @@ class Session {
   }
 
   Lookup lookup_;
-  RelationCache relations_{lookup_};
 
  public:
   ChangeDecoder decoder;
