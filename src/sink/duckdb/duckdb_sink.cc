@@ -69,7 +69,7 @@ class DuckDbSink final : public Sink {
   Result<void> bury_refused();
   Result<void> find_refused(size_t count);
   bool is_storable(std::span<const Change> changes, bool in_snapshot);
-  void bisect(std::span<const Change> changes, bool in_snapshot);
+  Result<void> bisect(std::span<const Change> changes, bool in_snapshot);
   void roll_back();
 
   const DuckDbSinkConfig config_;
@@ -275,19 +275,20 @@ Result<void> DuckDbSink::bury_refused() {
 
 Result<void> DuckDbSink::find_refused(size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    bisect(pending_[i].changes, pending_[i].batch->stream != kSlotStream);
+    auto done = bisect(pending_[i].changes, pending_[i].batch->stream != kSlotStream);
+    if (!done) return done;
   }
   for (const Refusal& refusal : refused_)
     refused_by_duckdb_.insert(refusal.change);
   return {};
 }
 
-void DuckDbSink::bisect(std::span<const Change> changes, bool in_snapshot) {
-  if (changes.empty() || is_storable(changes, in_snapshot)) return;
+// Each refused change goes to the dead letters as it is found: a flood ends the search.
+Result<void> DuckDbSink::bisect(std::span<const Change> changes, bool in_snapshot) {
+  if (changes.empty() || is_storable(changes, in_snapshot)) return {};
   if (changes.size() > 1) {
-    bisect(changes.first(changes.size() / 2), in_snapshot);
-    bisect(changes.subspan(changes.size() / 2), in_snapshot);
-    return;
+    auto done = bisect(changes.first(changes.size() / 2), in_snapshot);
+    return done ? bisect(changes.subspan(changes.size() / 2), in_snapshot) : done;
   }
   const Change& change = changes.front();
   const std::string where = change.table == nullptr ? "" : change.table->full_name() + " at ";
@@ -297,6 +298,8 @@ void DuckDbSink::bisect(std::span<const Change> changes, bool in_snapshot) {
              where + format_lsn(change.lsn) +
                  ": DuckDB refuses a value that the sql or the target makes of this change",
              "look at the row in the dead letters, the sql and the target's types")});
+  if (context_.dead_letters == nullptr) return {};
+  return context_.dead_letters->add(change, refused_.back().error);
 }
 
 // Tries within a transaction that is rolled back.
