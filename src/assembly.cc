@@ -209,7 +209,8 @@ Result<std::unique_ptr<Pipeline>> build_pipeline(const Assembly& assembly, Memor
       .shutdown_timeout = Millis(assembly.options.shutdown_timeout_ms),
       .offset_flush_interval = Millis(assembly.options.offset_flush_interval_ms),
       .retry_min = Millis(assembly.options.retry_initial_ms),
-      .retry_max = Millis(assembly.options.retry_max_ms)};
+      .retry_max = Millis(assembly.options.retry_max_ms),
+      .branch_lag_max = static_cast<Lsn>(assembly.options.branch_lag_max.value)};
   auto source =
       make_postgres_source({.config = assembly.source,
                             .budget = &budget,

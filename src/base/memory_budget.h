@@ -1,6 +1,6 @@
 // The bytes that batches may hold together (memory.max). Any thread.
-// A charge is never refused: one message can be larger than what is left. Whoever reads more input
-// asks over() first, and waits while it says yes.
+// A charge is never refused: one message can be larger than what is left. That the sum stays within
+// the bound is the work of those who hold the bytes (pipeline/parking.h).
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,6 @@ class MemoryBudget {
   size_t used() const { return used_.load(std::memory_order_relaxed); }
 
   size_t max() const { return max_; }
-
-  bool over() const { return used() >= max_; }
 
  private:
   const size_t max_;

@@ -34,6 +34,9 @@ struct EnumNames<ErrorsTolerance> {
       {"none", ErrorsTolerance::kNone}, {"all", ErrorsTolerance::kAll}};
 };
 
+// Of the whole pipeline, though it begins as a branch's keys do.
+inline constexpr std::string_view kLagMaxKey = "branch.lag.max.bytes";
+
 struct PipelineOptions {
   std::string name;  // PipelineConfig::name has it with its default
   Bytes memory_max{32 << 20};
@@ -46,6 +49,7 @@ struct PipelineOptions {
   Bytes dead_letter_max{256 << 20};
   int64_t dead_letter_count = 10000;
   int64_t dead_letter_in_a_row = 500;
+  Bytes branch_lag_max{0};
   int64_t offset_flush_interval_ms = 1000;
   int64_t retry_initial_ms = 300;
   int64_t retry_max_ms = 10000;
@@ -95,6 +99,11 @@ inline constexpr FieldSpec kPipelineFields[] = {
         {.doc = "So many changes refused one after the other stop the branch: then the target or a "
                 "setting is wrong, not a row. 0: no limit.",
          .check = at_least<0>}),
+    field<&PipelineOptions::branch_lag_max>(
+        kLagMaxKey,
+        {.doc = "WAL that the server may keep for a branch that takes nothing. Beyond it the branch "
+                "is given up: the slot moves on, and the branch comes back with a snapshot once its "
+                "sink takes changes again. 0: the server keeps all that the branch lacks."}),
     field<&PipelineOptions::offset_flush_interval_ms>(
         "offset.flush.interval.ms", {.doc = "How often progress is stored and confirmed to the "
                                             "slot. Connect's worker has 60000; a "

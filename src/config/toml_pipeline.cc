@@ -3,6 +3,7 @@
 
 #include "config/nearest.h"
 #include "config/old_names.h"
+#include "config/pipeline_options.h"
 #include "config/pipeline_forms.h"
 #include "config/postgres_class.h"
 #include "config/table_pattern.h"
@@ -20,6 +21,10 @@ bool is_branch_name(std::string_view name) {
   constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+bool is_of_a_branch(std::string_view key) {
+  return key.starts_with(kBranch) && key != kLagMaxKey;
 }
 
 // Of "branch.mail.sink.type": "mail".
@@ -70,7 +75,7 @@ class TomlPipeline {
 
   void take_common() {
     for (const auto& [key, setting] : all_) {
-      if (key.starts_with(kSource) || key.starts_with(kBranch)) continue;
+      if (key.starts_with(kSource) || is_of_a_branch(key)) continue;
       if (key == "source" || key == "branch") {
         error(key, setting.origin, "must be a table", "write [" + key + "…] and keys below it");
         continue;
@@ -87,10 +92,11 @@ class TomlPipeline {
   // In the file's order; then those that --set or quoted keys alone name.
   void find_branches(const std::vector<FlatEntry>& sections) {
     for (const FlatEntry& section : sections) {
-      if (section.key.starts_with(kBranch)) add_branch(branch_of(section.key));
+      const bool is_lag_max = kLagMaxKey.starts_with(section.key + ".");
+      if (section.key.starts_with(kBranch) && !is_lag_max) add_branch(branch_of(section.key));
     }
     for (const auto& [key, setting] : all_) {
-      if (!key.starts_with(kBranch)) continue;
+      if (!is_of_a_branch(key)) continue;
       const std::string_view name = branch_of(key);
       if (setting.origin != "--set") {
         add_branch(name);

@@ -65,6 +65,14 @@ TEST_F(TomlPipeline, ThePartsGoWhereTheyBelong) {
                                                   Pair("public.products", "SELECT 3")));
 }
 
+TEST_F(TomlPipeline, TheLagOfBranchesIsASettingOfThePipeline) {
+  const PipelineConfig config =
+      load("p.toml", "branch.lag.max.bytes = \"1GiB\"\n" + std::string(kShop));
+  EXPECT_THAT(problems, IsEmpty()) << told();
+  EXPECT_EQ(value(config.common, "branch.lag.max.bytes"), "1GiB");
+  EXPECT_THAT(config.branches, SizeIs(3));
+}
+
 TEST_F(TomlPipeline, WithoutANameThePipelineHasItsFiles) {
   EXPECT_EQ(load("orders.toml", "[source]\n[branch.a.sink]\ntype = 'file'\n").name, "orders");
   EXPECT_THAT(problems, IsEmpty()) << told();

@@ -39,7 +39,9 @@ struct Batch {
   std::vector<Change> changes;       // may be empty: an idle source whose position moved
   Offset offset;                     // where `stream` stands after this batch
   uint64_t audience = ~uint64_t{0};  // bit i: branch i gets it (a snapshot that only some need)
-  bool shaped = false;               // the branch's transforms have made these changes already
+  bool catch_up =
+      false;  // of a stream of its own, for a branch that the slot's stream has left behind
+  bool shaped = false;             // the branch's transforms have made these changes already
   bool snapshot_start = false;     // first batch of a snapshot: what an unfinished one left is void
   MemoryBudget* budget = nullptr;  // may be null (tests)
   size_t charged = 0;
@@ -71,6 +73,7 @@ struct BatchView {
       changes;  // the branch's tables, after its transforms, without what it has had
   std::span<const Record> records;                // where a converter stands before the sink
   std::vector<std::shared_ptr<const void>> keep;  // owns what overlays point to
+  size_t made_bytes = 0;                          // of what was made of the batch for this branch
 
   uint64_t seq() const { return batch->seq; }
 };

@@ -149,6 +149,10 @@ void drop_delivered(BatchView& view, const Progress& progress) {
   view.keep.push_back(std::move(kept));
 }
 
+bool has_unfinished(const Progress& progress) {
+  return std::ranges::any_of(progress, [](const auto& entry) { return is_running(entry.second); });
+}
+
 std::optional<Offset> needed_from(const Progress& progress) {
   const Offset* low = find(progress, kSlotStream);
   if (low == nullptr) return std::nullopt;

@@ -18,6 +18,9 @@ bool covers(const Progress& progress, const Batch& batch);
 // Leaves out of view.changes what `progress` has already, and what the snapshot of a table brings.
 void drop_delivered(BatchView& view, const Progress& progress);
 
+// A snapshot, of all tables or of one, has begun and is not complete.
+bool has_unfinished(const Progress& progress);
+
 // From where the slot's stream is needed: the lowest of its position and those of the tables that
 // stand elsewhere. nullopt: the branch has no place in it yet (nothing, or an unfinished snapshot).
 std::optional<Offset> needed_from(const Progress& progress);

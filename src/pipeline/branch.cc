@@ -30,10 +30,9 @@ std::string_view name(BranchState state) {
   return "done";
 }
 
-Branch::Branch(BranchOptions options, BranchParts parts, MemoryBudget& budget)
+Branch::Branch(BranchOptions options, BranchParts parts)
     : options_(std::move(options)),
       parts_(std::move(parts)),
-      budget_(budget),
       wait_(options_.retry_min, options_.retry_max) {
   if (parts_.dead_letters == nullptr) return;
   parts_.dead_letters->set_in_flight([this](const FileDeadLetters::VisitView& visit) {
@@ -161,12 +160,13 @@ void Branch::transform_loop(std::stop_token stop) {
       }
       return;
     }
-    // Converted bytes come on top of the batches: don't run ahead of the writer when memory is
+    // What is made of a batch comes on top of it: don't run ahead of the writer when memory is
     // short.
-    while (budget_.over() && ready_.size() > 0 && !stop.stop_requested()) {
+    while (bytes_held_ >= options_.memory_share && ready_.size() > 0 && !stop.stop_requested()) {
       std::this_thread::sleep_for(kInFlightPoll);
     }
     if (const auto done = prepare(*view); !done) return fail_with(done.error());
+    bytes_held_ += view->made_bytes;
     ready_.push(std::move(*view));
   }
 }
@@ -241,11 +241,12 @@ bool Branch::open_sink(std::stop_token stop) {
 }
 
 Result<void> Branch::write_one(BatchView view, std::stop_token stop) {
-  const size_t bytes = view.batch->bytes();
+  const size_t bytes = view.batch->bytes() + view.made_bytes;
+  held_.push_back({view, bytes});
   if (dead_letters() != nullptr) {
     if (auto noted = dead_letters()->passing(view); !noted) return noted;
+    held_.back().view = view;
   }
-  held_.push_back({view, bytes});
   while (!stop.stop_requested()) {
     auto done = parts_.sink->write(view);
     if (done || done.error().kind != ErrorKind::kBusy) return done;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,7 +17,6 @@
 
 #include "base/back_off.h"
 #include "base/hand_over_queue.h"
-#include "base/memory_budget.h"
 #include "convert/converter.h"
 #include "event/batch.h"
 #include "pipeline/dead_letter.h"
@@ -40,6 +40,8 @@ struct BranchOptions {
   std::string name;
   Millis retry_min{200};
   Millis retry_max{10000};
+  // Of memory.max: when it holds so much, no more is prepared ahead.
+  size_t memory_share = std::numeric_limits<size_t>::max();
 };
 
 struct BranchParts {
@@ -54,6 +56,8 @@ struct BranchStatus {
   std::string name;
   BranchState state = BranchState::kOpening;
   bool parked = false;
+  bool catching_up = false;  // parked, on a stream of its own
+  bool given_up = false;     // parked, and the slot moves on without it
   std::string error;    // what it waits for or failed with; empty when well
   uint64_t events = 0;  // changes made durable since the start
   uint64_t batches_held = 0;
@@ -65,7 +69,7 @@ struct BranchStatus {
 
 class Branch {
  public:
-  Branch(BranchOptions options, BranchParts parts, MemoryBudget& budget);
+  Branch(BranchOptions options, BranchParts parts);
   ~Branch();
 
   // Starts the threads; the sink is opened by the writer. progress(): known once it is open.
@@ -102,6 +106,7 @@ class Branch {
 
   bool holds_rows() const { return parts_.sink->holds_rows(); }
 
+  // Of the batches that it was given, and of what was made of them.
   size_t bytes_held() const { return bytes_held_.load(); }
 
   // Batches that have become durable.
@@ -138,7 +143,6 @@ class Branch {
 
   const BranchOptions options_;
   BranchParts parts_;
-  MemoryBudget& budget_;
   const Branch* after_ = nullptr;
 
   HandOverQueue<BatchView> incoming_;

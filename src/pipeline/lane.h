@@ -16,6 +16,8 @@ enum class Feed : uint8_t {
   kAll,
   kSnapshot,  // parked: the stream goes on without it, the snapshot that it takes part in with it
   kNothing,   // parked, and the snapshot goes on without it too
+  kCatchUp,   // parked, and given a stream of its own
+  kGivenUp,   // parked, and what it lacks is let go (branch.lag.max.bytes)
 };
 
 struct Lane {
@@ -29,6 +31,7 @@ struct Lane {
 
   // Whether this batch is for it, as far as parking goes.
   bool takes(const Batch& batch) const {
+    if (batch.catch_up) return feed == Feed::kCatchUp;
     const bool is_snapshot = batch.stream != kSlotStream && batch.stream != kReplayStream;
     return feed == Feed::kAll || (feed == Feed::kSnapshot && is_snapshot);
   }

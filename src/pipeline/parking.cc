@@ -3,17 +3,23 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "event/progress.h"
 
 namespace millrace {
 
 namespace {
 
 constexpr Millis kParkAfter{1000};  // a branch that holds the others up for so long is parked
+constexpr Millis kLagInterval{500};  // between looks at how much WAL is kept
 // One that says that it is well and still makes nothing durable.
 constexpr Millis kHangsAfter{30'000};
 
 bool is_well(const Lane& lane) {
   return lane.branch->state() == BranchState::kRunning;
+}
+
+bool takes_something(const Lane& lane) {
+  return lane.feed != Feed::kNothing && lane.feed != Feed::kGivenUp;
 }
 
 }  // namespace
@@ -28,7 +34,7 @@ bool Parking::is_full(const Lane& lane) const {
 }
 
 bool Parking::has_room() {
-  const bool has = !budget_.over() && std::ranges::all_of(lanes_, [&](const auto& lane) {
+  const bool has = std::ranges::all_of(lanes_, [&](const auto& lane) {
     return lane->parked() || lane->branch->bytes_held() < share();
   });
   if (has) {
@@ -61,7 +67,7 @@ void Parking::park_laggards() {
 uint64_t Parking::full() const {
   uint64_t out = 0;
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    const bool counts = lanes_[i]->feed != Feed::kNothing && is_full(*lanes_[i]);
+    const bool counts = takes_something(*lanes_[i]) && is_full(*lanes_[i]);
     if (counts) out |= uint64_t{1} << i;
   }
   return out;
@@ -70,7 +76,7 @@ uint64_t Parking::full() const {
 uint64_t Parking::taking_part() const {
   uint64_t out = 0;
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (lanes_[i]->feed != Feed::kNothing) out |= uint64_t{1} << i;
+    if (takes_something(*lanes_[i])) out |= uint64_t{1} << i;
   }
   return out & source_.snapshot_audience();
 }
@@ -103,26 +109,103 @@ void Parking::leave_behind() {
 }
 
 bool Parking::wants_open() {
-  const bool was_snapshot = source_.snapshot_audience() != 0;
-  if (was_snapshot) {
+  give_up_lagging();
+  if (source_.snapshot_audience() != 0) {
     leave_behind();
     return taking_part() == 0;
   }
   bool any = false;
-  for (const auto& lane : lanes_) {
-    const bool is_back = lane->parked() && is_well(*lane) && lane->branch->bytes_held() == 0;
-    if (!is_back) continue;
-    lane->feed = Feed::kAll;
-    any = true;
-    log::info("parked branch is well: reading again from where it stands",
-              {{"branch", lane->name}});
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    const Lane& lane = *lanes_[i];
+    if (lane.feed == Feed::kCatchUp) {
+      any = joins(i) || any;
+    } else if (lane.parked() && is_well(lane) && lane.branch->bytes_held() == 0) {
+      any = bring_back(i) || any;
+    }
   }
   return any;
 }
 
+bool Parking::is_far_behind(const Lane& lane) const {
+  const Lsn end = source_.status().server_lsn;
+  const Lsn durable = lane.branch->confirmable();
+  return durable != 0 && end > durable + share();
+}
+
+// True when that takes opening the source again.
+bool Parking::bring_back(size_t index) {
+  Lane& lane = *lanes_[index];
+  if (lane.feed == Feed::kGivenUp) {
+    log::info("branch that was given up is well: it comes back", {{"branch", lane.name}});
+  } else if (is_far_behind(lane)) {
+    const auto begun = source_.catch_up(index, lane.branch->offered());
+    if (begun) {
+      if (lane.feed == Feed::kNothing) were_away_.insert(index);
+      lane.feed = Feed::kCatchUp;
+      log::info("parked branch is well: it catches up on a copy of the slot",
+                {{"branch", lane.name}});
+      return false;
+    }
+    log::info("no copy of the slot for a branch that is behind: all go back to where it stands",
+              {{"branch", lane.name}, {"why", begun.error().text()}});
+  } else {
+    log::info("parked branch is well: reading again from where it stands",
+              {{"branch", lane.name}});
+  }
+  lane.feed = Feed::kAll;
+  return true;
+}
+
+// Whether a branch that catches up has come to where the others are, and the source has to be
+// opened again for it.
+bool Parking::joins(size_t index) {
+  Lane& lane = *lanes_[index];
+  const bool is_lost = (source_.catching_up() >> index & 1) == 0;
+  if (!is_lost) {
+    const auto at = needed_from(lane.branch->offered());
+    if (!at || at->position < passed_.position) return false;
+    source_.end_catch_up(index);
+    log::info("branch has caught up", {{"branch", lane.name}});
+  }
+  lane.feed = Feed::kAll;
+  return were_away_.erase(index) != 0 || is_lost;
+}
+
+void Parking::give_up_lagging() {
+  const auto now = steady_now();
+  if (lag_max_ == 0 || now < lag_due_) return;
+  lag_due_ = now + kLagInterval;
+  const auto is_behind = [&](const auto& lane) {  // one that works is not
+    const bool is_stuck = !is_well(*lane) && lane->branch->bytes_held() >= share();
+    return lane->feed != Feed::kGivenUp && (lane->parked() || is_stuck);
+  };
+  if (std::ranges::none_of(lanes_, is_behind)) return;
+  const Lsn end = source_.end_of_log();
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = *lanes_[i];
+    if (!is_behind(lanes_[i])) continue;
+    const Lsn durable = lane.branch->confirmable();
+    const Lsn kept_from = durable != 0 ? durable : source_.status().confirmed_lsn;
+    if (kept_from == 0 || end <= kept_from + lag_max_) continue;
+    source_.end_catch_up(i);
+    lane.feed = Feed::kGivenUp;
+    log::error("branch is given up: the slot moves on, and the branch comes back with a snapshot "
+               "when its sink takes changes again (branch.lag.max.bytes)",
+               {{"branch", lane.name},
+                {"wal_bytes", end - kept_from},
+                {"durable_lsn", format_lsn(durable)}});
+  }
+}
+
+void Parking::passed(const Batch& batch) {
+  if (batch.stream == kSlotStream && !batch.catch_up) passed_ = batch.offset;
+}
+
 void Parking::prepare_open() {
+  passed_ = {};
+  were_away_.clear();
   for (const auto& lane : lanes_) {
-    if (!lane->parked()) continue;
+    if (!lane->parked() || lane->feed == Feed::kGivenUp) continue;
     lane->feed = is_well(*lane) && !is_full(*lane) ? Feed::kAll : Feed::kNothing;
   }
 }

@@ -25,7 +25,7 @@ Pipeline::Pipeline(PipelineRunOptions options, MemoryBudget& budget, std::unique
     : options_(std::move(options)),
       budget_(budget),
       source_(std::move(source)),
-      parking_(lanes_, budget_, *source_),
+      parking_(lanes_, budget_, *source_, options_.branch_lag_max),
       keeper_(options_.offset_flush_interval) {}
 
 Result<std::unique_ptr<Pipeline>> Pipeline::make(PipelineRunOptions options, MemoryBudget& budget,
@@ -35,8 +35,8 @@ Result<std::unique_ptr<Pipeline>> Pipeline::make(PipelineRunOptions options, Mem
   for (PipelineBranch& branch : branches) {
     auto lane = std::make_unique<Lane>();
     lane->name = branch.options.name;
-    lane->branch =
-        std::make_unique<Branch>(std::move(branch.options), std::move(branch.parts), budget);
+    branch.options.memory_share = budget.max() / branches.size();
+    lane->branch = std::make_unique<Branch>(std::move(branch.options), std::move(branch.parts));
     lane->store = std::move(branch.store);
     lane->after = std::move(branch.after);
     pipeline->lanes_.push_back(std::move(lane));
@@ -135,9 +135,10 @@ Result<void> Pipeline::connect(std::stop_token stop) {
       Progress offered = lane->branch->offered();
       const bool fresh = offered.empty();
       const Branch* branch = lane->branch.get();
+      const bool is_away = lane->feed == Feed::kNothing || lane->feed == Feed::kGivenUp;
       progress.push_back({lane->name, fresh ? std::nullopt : std::optional(std::move(offered)),
                           [branch](std::string_view table) { return branch->takes(table); },
-                          branch->holds_rows(), lane->feed == Feed::kNothing});
+                          branch->holds_rows(), is_away, options_.branch_lag_max != 0});
     }
     const auto opened = source_->open(progress);
     if (opened) {
@@ -205,6 +206,7 @@ void Pipeline::hand_over(std::shared_ptr<Batch> batch) {
   batch->account();
   if (batch->stream != kReplayStream) events_ += batch->changes.size();
   const BatchPtr shared = std::move(batch);
+  parking_.passed(*shared);
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const bool addressed = (shared->audience >> i & 1) != 0;
     if (addressed && lanes_[i]->takes(*shared)) lanes_[i]->branch->offer(shared);
@@ -252,10 +254,11 @@ Result<void> Pipeline::find_dead_end() const {
 Lsn Pipeline::lowest_durable() const {
   Lsn lowest = ~Lsn{0};
   for (const auto& lane : lanes_) {
+    if (lane->feed == Feed::kGivenUp) continue;
     const auto stored = keeper_.confirmable(*lane->branch);
     lowest = std::min(lowest, stored ? *stored : lane->branch->confirmable());
   }
-  return lowest;
+  return lowest == ~Lsn{0} ? parking_.passed_lsn() : lowest;
 }
 
 void Pipeline::confirm() {
@@ -347,6 +350,14 @@ PipelineStatus Pipeline::status() const {
     out.branches.push_back(lane->branch->status());
     BranchStatus& branch = out.branches.back();
     branch.parked = lane->parked();
+    branch.catching_up = lane->feed == Feed::kCatchUp;
+    branch.given_up = lane->feed == Feed::kGivenUp;
+    if (branch.given_up) {
+      branch.state = BranchState::kFailed;
+      branch.error = "given up: more than branch.lag.max.bytes behind; it comes back with a "
+                     "snapshot once it is well" + (branch.error.empty() ? "" : ": " + branch.error);
+      continue;
+    }
     const auto unstored = keeper_.failure(*lane->branch);
     if (!unstored || branch.state != BranchState::kRunning) continue;
     branch.state = BranchState::kWaiting;

@@ -24,6 +24,7 @@ struct PipelineRunOptions {
   Millis offset_flush_interval{1000};
   Millis retry_min{200};
   Millis retry_max{10000};
+  Lsn branch_lag_max = 0;  // branch.lag.max.bytes; 0: none
 };
 
 struct PipelineBranch {

@@ -44,6 +44,24 @@ class ScriptedStore : public OffsetStore {
   StoreScript& script_;
 };
 
+// Makes as much of each batch as it is told.
+class LargeConverter : public Converter {
+ public:
+  LargeConverter(MemoryBudget& budget, size_t bytes) : budget_(budget), bytes_(bytes) {}
+
+  Result<void> convert(BatchView& view) override {
+    auto arena = std::make_shared<Arena>(&budget_);
+    arena->allocate(bytes_);
+    view.made_bytes += arena->bytes();
+    view.keep.push_back(std::move(arena));
+    return {};
+  }
+
+ private:
+  MemoryBudget& budget_;
+  const size_t bytes_;
+};
+
 // A pipeline over a MemorySource whose branches end in ScriptedSinks.
 struct Fixture {
   explicit Fixture(int transactions, size_t bytes_each = 100, size_t budget_bytes = 32 << 20)
@@ -184,6 +202,19 @@ TEST(Pipeline, BranchThatIsBehindIsParkedAndCatchesUp) {
   EXPECT_EQ(slow.seen(), commits(200));
   EXPECT_EQ(quick.seen(), commits(200));
   EXPECT_FALSE(f.pipeline->status().branches[1].parked);
+}
+
+TEST(Pipeline, WhatIsMadeOfABatchCountsToTheBranchThatMadeIt) {
+  constexpr size_t kBytes = 64 * 1024;
+  Fixture f(200, kBytes, 40 * kBytes);
+  SinkScript& quick = f.add("quick");
+  SinkScript& dead = f.add("dead");
+  f.branches.back().parts.converter = std::make_unique<LargeConverter>(f.budget, 10 * kBytes);
+  dead.hold = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return quick.seen().size() == 200; }))
+      << "memory is full, and nobody is parked";
+  f.stop();
 }
 
 TEST(Pipeline, SnapshotGoesAtThePaceOfTheSlowestBranch) {

@@ -26,11 +26,11 @@ size_t resident_bytes() {
 
 std::string branch_json(const PipelineStatus& status, const BranchStatus& branch) {
   return fmt::format(
-      R"({{"name":{},"state":"{}","parked":{},"error":{},"events":{},"batches_held":{},"bytes_held":{},)"
-      R"("durable_lsn":"{}","lag_bytes":{},"lag_ms":{},"dead_letters":{}}})",
-      json_quoted(branch.name), name(branch.state), branch.parked, json_quoted(branch.error),
+      R"({{"name":{},"state":"{}","parked":{},"catching_up":{},"given_up":{},"error":{},"events":{},"batches_held":{},"bytes_held":{},)"
+      R"("durable_lsn":"{}","lag_bytes":{},"lag_ms":{},"retained_wal_bytes":{},"dead_letters":{}}})",
+      json_quoted(branch.name), name(branch.state), branch.parked, branch.catching_up, branch.given_up, json_quoted(branch.error),
       branch.events, branch.batches_held, branch.bytes_held,
-      format_lsn(confirmable(branch.durable)), lag_bytes(status, branch), lag_ms(status, branch),
+      format_lsn(confirmable(branch.durable)), lag_bytes(status, branch), lag_ms(status, branch), retained_wal_bytes(status, branch),
       branch.dead_letters);
 }
 
@@ -72,6 +72,12 @@ void add_branch(Families& out, const PipelineStatus& status, const BranchStatus&
   gauge("millrace_branch_up", "1 while the branch is running.",
         branch.state == BranchState::kRunning);
   gauge("millrace_branch_parked", "1 while the others go on without it.", branch.parked);
+  gauge("millrace_branch_catching_up", "1 while it catches up on a copy of the slot.",
+        branch.catching_up);
+  gauge("millrace_branch_given_up", "1 while the slot moves on without it (branch.lag.max.bytes).",
+        branch.given_up);
+  gauge("millrace_branch_retained_wal_bytes", "WAL that the slot may not let go for this branch.",
+        static_cast<double>(retained_wal_bytes(status, branch)));
   gauge("millrace_branch_lag_bytes", "WAL written and not yet durable in this branch.",
         static_cast<double>(lag_bytes(status, branch)));
   gauge("millrace_branch_lag_ms", "Age of the newest durable change while there is a lag in bytes.",
@@ -90,6 +96,13 @@ Lsn lag_bytes(const PipelineStatus& status, const BranchStatus& branch) {
   const Lsn durable = confirmable(branch.durable);
   return durable == 0 || status.source.server_lsn <= durable ? 0
                                                              : status.source.server_lsn - durable;
+}
+
+Lsn retained_wal_bytes(const PipelineStatus& status, const BranchStatus& branch) {
+  if (branch.given_up) return 0;
+  const Lsn durable = confirmable(branch.durable);
+  const Lsn from = durable != 0 ? durable : status.source.confirmed_lsn;
+  return from == 0 || status.source.server_lsn <= from ? 0 : status.source.server_lsn - from;
 }
 
 int64_t lag_ms(const PipelineStatus& status, const BranchStatus& branch) {

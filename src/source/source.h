@@ -25,6 +25,8 @@ struct BranchProgress {
   bool holds_rows = false;
   // It takes nothing for now: its progress holds the slot, and no snapshot is read for it.
   bool away = false;
+  // The slot may have moved on without it (branch.lag.max.bytes): then it gets a snapshot.
+  bool may_be_passed = false;
 };
 
 // Lag and state, for /status and /metrics.
@@ -48,11 +50,26 @@ class Source {
 
   // The next batch, or null when none came before the deadline. An idle source whose position moved
   // gives a batch without changes (at most one in idle_interval). Batch::seq is left 0. Nothing of a
-  // snapshot is read for a branch of `full` (bit i: branch i).
+  // snapshot, and of a stream of its own, is read for a branch of `full` (bit i: branch i).
   virtual Result<std::shared_ptr<Batch>> poll(SteadyTime deadline, uint64_t full) = 0;
 
   // The branches that a snapshot is being read for; 0: none is.
   virtual uint64_t snapshot_audience() const { return 0; }
+
+  // Reads for `branch` alone, from where its progress stands, in a stream of its own beside the
+  // others': batches with Batch::catch_up. It is among catching_up() until end_catch_up(), open(),
+  // or until that stream is lost. Errors: any; open() is the other way.
+  virtual Result<void> catch_up(size_t, const Progress&) {
+    return fail(ErrorKind::kBusy, "this source has one stream");
+  }
+
+  virtual void end_catch_up(size_t) {}
+
+  virtual uint64_t catching_up() const { return 0; }
+
+  // Where the source's log ends now, as well as it can be told; asks for it, also while nothing is
+  // polled.
+  virtual Lsn end_of_log() { return status().server_lsn; }
 
   // All changes that commit before `lsn` are durable in all branches: the slot may move there.
   // Sends standby status when it moved and the interval is over, or when wal_sender_timeout/3 is

@@ -6,6 +6,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from support import kafka, warehouse
 from support.case import ServerCase
+from support.disk import SmallDisk
 from support.smtp import Mailbox
 
 INCLUDE = 'table.include.list = ["public.article"]'
@@ -126,6 +127,19 @@ class DuckDbDeadLetters(DeadLetters):
         self.assertEqual(sorted(letter["change"]["key"]["id"] for letter in self.letters()), ["0", "1", "2"])
         self.assertEqual([row[0] for row in self.rows()], [10, 11, 12])
 
+    def test_no_change_is_lost_when_the_disk_of_the_letters_is_full(self):
+        (self.folder / "state").mkdir()
+        with SmallDisk(self.folder / "state", megabytes=1) as disk, self.running(prefix=disk.prefix) as child:
+            self.sql("insert into article select g, 5000, 'refused' from generate_series(1, 200) g")
+            self.wait_confirmed(child)
+            disk.fill()
+            self.sql("update article set price = 10, name = 'taken'")  # the letters are superseded: more lines
+            child.until("it waits", lambda: "No space left" in child.stderr())
+            disk.free()
+            self.wait_confirmed(child)
+            self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertEqual(self.rows(), [(id, 10, "taken") for id in range(1, 201)])
+
     def test_a_replay_does_not_set_a_row_back(self):
         with self.running() as child:
             self.sql("insert into article values (1, 5000, 'old'), (2, 5000, 'old')")
@@ -146,7 +160,7 @@ class DuckDbDeadLetters(DeadLetters):
         with self.running() as child:
             self.sql("insert into article select g, 5000, 'x' from generate_series(1, 10) g")
             self.wait_confirmed(child)
-            self.sql("insert into article select g, 5000, 'x' from generate_series(11, 800) g")
+            self.sql("insert into article select g, 5000, 'x' from generate_series(11, 5000) g")
             self.assertEqual(child.wait(), 4, child.stderr())
             for word in ("flood", "dead.letter.max.count", "millrace dead-letters"):
                 self.assertIn(word, child.stderr())
@@ -160,7 +174,7 @@ class DuckDbDeadLetters(DeadLetters):
             self.wait_confirmed(child)
             self.assertEqual(child.stop(), 0, child.stderr())
         self.assertIn("20 delivered", self.replay())
-        self.assertEqual([row[0] for row in self.rows()], list(range(1, 801)))
+        self.assertEqual([row[0] for row in self.rows()], list(range(1, 5001)))
 
     def test_nothing_but_refusals_ends_the_branch(self):
         self.config = self.pipeline(DUCK, source=INCLUDE, common="dead.letter.max.in.a.row = 50")

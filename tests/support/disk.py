@@ -3,14 +3,17 @@
 Programs started with `prefix` see it; others look at it by seen(). Works as root and, where user namespaces are allowed, as
 anybody.
 """
+import errno
 import os
 import pathlib
 import subprocess
 
 
 class SmallDisk:
-    def __init__(self, folder, megabytes, ballast=0):
+    def __init__(self, folder, megabytes, ballast=0, beside=None):
+        """beside: another one; what is started with the prefix of this one sees both."""
         self.folder, self.megabytes, self.ballast = pathlib.Path(folder), megabytes, ballast
+        self.outer = beside.prefix if beside else []
         self.holder = None
 
     def __enter__(self):
@@ -20,7 +23,7 @@ class SmallDisk:
         # In a chroot / is no mount, whose propagation could be changed.
         is_mount = any(line.split()[4] == "/" for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
         unshare = ["unshare", "-m" if root else "-rm", *(() if is_mount else ("--propagation", "unchanged"))]
-        self.holder = subprocess.Popen([*unshare, "sh", "-c", script, str(self.folder)], stdout=subprocess.PIPE, text=True)
+        self.holder = subprocess.Popen([*self.outer, *unshare, "sh", "-c", script, str(self.folder)], stdout=subprocess.PIPE, text=True)
         if self.holder.stdout.readline().strip() != "ready":
             raise RuntimeError("no mount namespace could be made for a small disk")
         pid = str(self.holder.pid)
@@ -40,3 +43,13 @@ class SmallDisk:
 
     def free(self):
         self.seen("ballast").unlink()
+
+    def fill(self):
+        """Until nothing more fits."""
+        with open(self.seen("ballast"), "wb", buffering=0) as ballast:
+            try:
+                while ballast.write(bytes(1 << 16)):
+                    pass
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise

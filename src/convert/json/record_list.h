@@ -46,6 +46,7 @@ class RecordList {
     auto* records = arena_->allocate_array<Record>(records_.size());
     std::uninitialized_copy(records_.begin(), records_.end(), records);
     view.records = {records, records_.size()};
+    view.made_bytes += arena_->bytes();
     view.keep.push_back(arena_);
   }
 

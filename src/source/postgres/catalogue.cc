@@ -194,4 +194,12 @@ Result<ColumnType> type_by_oid(postgres::Connection& connection, uint32_t oid, i
   return type_of_column(*types, oid, typmod);
 }
 
+Result<WalEnd> wal_end(postgres::Connection& connection) {
+  auto rows = connection.query(
+      "select case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn() "
+      "else pg_catalog.pg_current_wal_lsn() end, pg_catalog.pg_is_in_recovery()");
+  if (!rows) return Failure(rows.error());
+  return WalEnd{lsn_of(*rows, 0, 0), is_true(*rows, 0, 1)};
+}
+
 }  // namespace millrace

@@ -34,4 +34,11 @@ Result<std::optional<TableSchema>> table_by_oid(postgres::Connection& connection
 // `typmod` as the column has it, -1 for none. kNotFound when there is no such type.
 Result<ColumnType> type_by_oid(postgres::Connection& connection, uint32_t oid, int32_t typmod);
 
+struct WalEnd {
+  Lsn lsn = 0;  // of a standby: of what it has replayed
+  bool is_standby = false;
+};
+
+Result<WalEnd> wal_end(postgres::Connection& connection);
+
 }  // namespace millrace

@@ -49,6 +49,12 @@ Result<std::set<uint32_t>> CatalogueLookup::captured_oids() {
   return ask([&](postgres::Connection& c) { return millrace::captured_oids(c, filter_); });
 }
 
+Result<Lsn> CatalogueLookup::end_of_wal() {
+  auto end = ask([&](postgres::Connection& c) { return wal_end(c); });
+  if (!end) return Failure(end.error());
+  return end->lsn;
+}
+
 Result<void> CatalogueLookup::run(std::string_view sql) {
   auto rows = ask([&](postgres::Connection& c) { return c.query(sql); });
   if (!rows) return Failure(rows.error());

@@ -29,6 +29,8 @@ class CatalogueLookup final : public TableLookup {
   Result<ColumnType> type(uint32_t oid, int32_t typmod) override;
 
   Result<std::set<uint32_t>> captured_oids();
+  Result<Lsn> end_of_wal();
+
   Result<void> run(std::string_view sql);
 
   void disconnect() { connection_.reset(); }

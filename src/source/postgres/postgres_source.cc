@@ -7,11 +7,12 @@
 #include <utility>
 
 #include "base/log.h"
+#include "event/progress.h"
 #include "source/postgres/catalogue_lookup.h"
 #include "source/postgres/regex_list.h"
 #include "source/postgres/session.h"
 #include "source/postgres/slot.h"
-#include "source/postgres/slot_reader.h"
+#include "source/postgres/slot_streams.h"
 #include "source/postgres/snapshot.h"
 
 namespace millrace {
@@ -30,7 +31,10 @@ class PostgresSource final : public Source {
         filter_(std::move(filter)),
         prefix_include_(std::move(prefix_include)),
         prefix_exclude_(std::move(prefix_exclude)),
-        lookup_(config_, filter_) {}
+        lookup_(config_, filter_),
+        streams_(options_, lookup_,
+                 {[this](std::string_view prefix) { return captures_message(prefix); },
+                  [this] { run_heartbeat_query(); }}) {}
 
   Result<void> open(std::span<const BranchProgress> branches) override;
   Result<std::shared_ptr<Batch>> poll(SteadyTime deadline, uint64_t full) override;
@@ -38,6 +42,14 @@ class PostgresSource final : public Source {
   uint64_t snapshot_audience() const override {
     return snapshot_pending_ ? session_->plan.snapshot_audience() : 0;
   }
+
+  Result<void> catch_up(size_t branch, const Progress& progress) override;
+
+  void end_catch_up(size_t branch) override { streams_.end_catch_up(branch); }
+
+  Lsn end_of_log() override;
+
+  uint64_t catching_up() const override { return streams_.catching_up(); }
 
   Result<void> confirm(Lsn lsn) override;
   Result<void> close() override;
@@ -79,7 +91,7 @@ class PostgresSource final : public Source {
   bool wants_open_ = false;
   bool finished_ = false;
 
-  std::optional<SlotReader> stream_;
+  SlotStreams streams_;
 
   mutable std::mutex mutex_;
   SourceStatus status_;
@@ -137,39 +149,20 @@ Result<void> PostgresSource::start_stream() {
     set_phase("waiting", "the snapshot is complete; snapshot.mode=initial_only streams nothing");
     return {};
   }
-  StreamOptions options;
-  options.slot = config_.slot_name;
-  options.publication = config_.publication_name;
-  options.more_params = config_.slot_stream_params;
-  options.start = start_lsn(session_->from);
-  options.status_interval = session_->status_interval;
-  options.silence_limit = session_->silence_limit;
-  auto stream = ReplicationStream::start(std::move(*session_->replication), options);
-  session_->replication.reset();
-  if (!stream) return Failure(stream.error());
-  DecoderOptions decoding;
-  decoding.transaction_markers = options_.transaction_markers;
-  decoding.captures_message = [this](std::string_view prefix) { return captures_message(prefix); };
-  SlotReaderOptions reading;
-  reading.budget = options_.budget;
-  reading.batch_bytes = options_.batch_bytes;
-  reading.moves_when_idle = config_.lsn_flush_mode == LsnFlushMode::kConnectorAndDriver;
-  reading.idle_interval = options_.idle_interval;
-  reading.heartbeat_interval = Millis(config_.heartbeat_interval_ms);
-  if (!config_.heartbeat_action_query.empty()) {
-    reading.on_heartbeat = [this] { run_heartbeat_query(); };
-  }
-  reading.server = session_->server;
-  reading.audience = session_->plan.streaming;
-  reading.floors = session_->floors;
-  stream_.emplace(std::move(*stream),
-                  ChangeDecoder(lookup_, std::move(decoding), session_->from),
-                  std::move(reading));
+  if (auto started = streams_.start(*session_); !started) return started;
   past_.has_streamed = true;
   look_due_ = steady_now() + Millis(config_.table_refresh_interval_ms);
   if (!snapshot_pending_) set_phase("streaming");
-  log::info("streaming", {{"slot", config_.slot_name}, {"lsn", format_lsn(options.start)}});
   return {};
+}
+
+Result<void> PostgresSource::catch_up(size_t branch, const Progress& progress) {
+  const auto from = needed_from(progress);
+  const bool is_plain = from && from->position != Position{} && !has_unfinished(progress);
+  if (!is_plain || !streams_.has_started()) {
+    return fail(ErrorKind::kBusy, "it has no place in the stream, or an unfinished snapshot");
+  }
+  return streams_.catch_up(*session_, branch, *from);
 }
 
 Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline, uint64_t full) {
@@ -182,10 +175,10 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline, uint64_
   if (!batch) {
     set_phase("waiting", batch.error().message);
     disconnect();
-  } else if (stream_) {
+  } else if (streams_.has_started()) {
     look_for_tables();
     const std::scoped_lock lock(mutex_);
-    status_.server_lsn = stream_->server_lsn();
+    status_.server_lsn = streams_.server_lsn();
   }
   return batch;
 }
@@ -193,12 +186,12 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline, uint64_
 // A snapshot that is read beside the stream takes turns with it.
 Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uint64_t full) {
   const bool held_up = (snapshot_audience() & full) != 0;
-  const bool is_both = snapshot_pending_ && stream_;
+  const bool is_both = snapshot_pending_ && streams_.has_started();
   if (is_both || held_up) deadline = std::min(deadline, steady_now() + kTurn);
   is_snapshots_turn_ = !is_snapshots_turn_;
   const bool reads_snapshot = snapshot_pending_ && !held_up && (!is_both || is_snapshots_turn_);
   if (reads_snapshot) return poll_snapshot(deadline);
-  if (stream_) return stream_->next(deadline);
+  if (streams_.has_started()) return streams_.next(deadline, full);
   if (held_up) std::this_thread::sleep_until(deadline);
   if (held_up || finished_) return nullptr;
   return fail(ErrorKind::kUnreachable, "the source is not connected");
@@ -261,6 +254,13 @@ void PostgresSource::end_snapshot() {
   }
 }
 
+Lsn PostgresSource::end_of_log() {
+  const auto end = lookup_.end_of_wal();
+  const std::scoped_lock lock(mutex_);
+  if (end) status_.server_lsn = std::max(status_.server_lsn, *end);
+  return status_.server_lsn;
+}
+
 void PostgresSource::look_for_tables() {
   const Millis interval(config_.table_refresh_interval_ms);
   if (interval == Millis(0) || snapshot_pending_ || steady_now() < look_due_) return;
@@ -287,23 +287,22 @@ void PostgresSource::run_heartbeat_query() {
 }
 
 Result<void> PostgresSource::confirm(Lsn lsn) {
-  if (!stream_) return {};
+  if (!streams_.has_started()) return {};
   const bool manual = config_.lsn_flush_mode == LsnFlushMode::kManual;
-  auto confirmed = stream_->confirm(manual ? 0 : lsn);
+  auto confirmed = streams_.confirm(manual ? 0 : lsn);
   if (!confirmed) {
     set_phase("waiting", confirmed.error().message);
     disconnect();
     return confirmed;
   }
   const std::scoped_lock lock(mutex_);
-  status_.confirmed_lsn = stream_->confirmed();
-  status_.server_lsn = stream_->server_lsn();
+  status_.confirmed_lsn = streams_.confirmed();
+  status_.server_lsn = streams_.server_lsn();
   return {};
 }
 
 Result<void> PostgresSource::close() {
-  Result<void> closed;
-  if (stream_) closed = stream_->close();
+  const Result<void> closed = streams_.close();
   disconnect();
   set_phase("waiting", "closed");
   if (!config_.slot_drop_on_stop) return closed;
@@ -324,7 +323,7 @@ void PostgresSource::disconnect() {
   wants_open_ = false;
   snapshot_.reset();
   snapshot_pending_ = false;
-  stream_.reset();
+  streams_.disconnect();
   session_.reset();
   lookup_.disconnect();
 }

@@ -127,12 +127,10 @@ postgres::ConnectOptions replication_options(const PostgresConfig& config,
 }
 
 Result<NewSlot> make_temporary_slot(const PostgresConfig& config, Session& session) {
-  const auto options = replication_options(config, kGeneralApplication);
-  auto keeper = postgres::Connection::open(options);
+  auto keeper = open_replication_connection(config);
   if (!keeper) return Failure(keeper.error());
-  const std::string own = "_snapshot_" + std::to_string(keeper->backend_pid());
   SlotRequest request;
-  request.name = config.slot_name.substr(0, 63 - own.size()) + own;
+  request.name = temporary_slot_name(config.slot_name, "snapshot", keeper->backend_pid());
   request.temporary = true;
   auto slot = create_slot(*keeper, request);
   session.snapshot_keeper = std::move(*keeper);
@@ -186,6 +184,10 @@ void add_schemas(std::vector<TableSchema> schemas, Session& session) {
 }
 
 }  // namespace
+
+Result<postgres::Connection> open_replication_connection(const PostgresConfig& config) {
+  return postgres::Connection::open(replication_options(config, kGeneralApplication));
+}
 
 Result<Session> open_session(const PostgresConfig& config, const TableFilter& filter,
                              std::span<const BranchProgress> branches, SessionPast past) {

@@ -46,4 +46,7 @@ struct SessionPast {
 Result<Session> open_session(const PostgresConfig& config, const TableFilter& filter,
                              std::span<const BranchProgress> branches, SessionPast past);
 
+// Another one than Session::replication, for a slot of its own.
+Result<postgres::Connection> open_replication_connection(const PostgresConfig& config);
+
 }  // namespace millrace

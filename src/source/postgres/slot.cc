@@ -122,6 +122,22 @@ Result<NewSlot> create_slot(postgres::Connection& connection, const SlotRequest&
   return slot;
 }
 
+// Without parameters: a replication connection has the simple protocol only.
+Result<void> copy_slot(postgres::Connection& connection, std::string_view from,
+                       const std::string& to) {
+  auto made = connection.query("select pg_catalog.pg_copy_logical_replication_slot(" +
+                               connection.quote_literal(from) + ", " +
+                               connection.quote_literal(to) + ", true)");
+  if (made) return {};
+  return Failure(made.error().in("copying the replication slot '" + std::string(from) + "'"));
+}
+
+std::string temporary_slot_name(std::string_view slot, std::string_view purpose, int backend_pid) {
+  constexpr size_t kLongest = 63;
+  const std::string own = "_" + std::string(purpose) + "_" + std::to_string(backend_pid);
+  return std::string(slot.substr(0, kLongest - own.size())) + own;
+}
+
 Result<void> drop_slot(postgres::Connection& connection, std::string_view name) {
   auto rows =
       connection.query("select pg_catalog.pg_drop_replication_slot($1)", {std::string(name)});

@@ -66,6 +66,14 @@ struct NewSlot {
 // message names them.
 Result<NewSlot> create_slot(postgres::Connection& connection, const SlotRequest& request);
 
+// A temporary copy that stands where `from` stands, of the session of `connection`, a replication
+// connection. PostgreSQL 12 and later.
+Result<void> copy_slot(postgres::Connection& connection, std::string_view from,
+                       const std::string& to);
+
+// "orders_snapshot_123", of at most 63 bytes.
+std::string temporary_slot_name(std::string_view slot, std::string_view purpose, int backend_pid);
+
 // Fine when it does not exist.
 Result<void> drop_slot(postgres::Connection& connection, std::string_view name);
 

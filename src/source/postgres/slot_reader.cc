@@ -139,6 +139,7 @@ std::shared_ptr<Batch> SlotReader::seal(std::shared_ptr<Batch> batch) {
   batch->offset.system_id = options_.server.system_id;
   batch->offset.timeline = options_.server.timeline;
   if (batch->changes.empty()) batch->audience = options_.audience;
+  batch->catch_up = options_.catch_up;
   published_ = batch->offset.position;
   published_at_ = steady_now();
   asked_ = false;

@@ -35,6 +35,7 @@ struct SlotReaderOptions {
   SystemIdentity server;             // for the batches' offsets
   uint64_t audience = ~uint64_t{0};  // the branches that have a place in the stream
   std::vector<Lsn> floors;           // of each branch: it has all that commits before
+  bool catch_up = false;             // Batch::catch_up
 };
 
 class SlotReader {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "source/postgres/catalogue.h"
 #include "source/postgres/copy_text.h"
 #include "source/postgres/rewritten.h"
 #include "source/postgres/row_values.h"
@@ -12,10 +13,6 @@
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kServerLsn =
-    "select case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn() "
-    "else pg_catalog.pg_current_wal_lsn() end, pg_catalog.pg_is_in_recovery()";
 
 constexpr std::string_view kSnapshotInstant =
     "select round(extract(epoch from current_timestamp) * 1000000)::bigint";
@@ -79,14 +76,14 @@ Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(SnapshotRequest req
 
 Result<void> SnapshotReader::begin() {
   // Before the transaction's snapshot: rather a row twice than not at all.
-  auto server = connection_.query(kServerLsn);
+  auto server = wal_end(connection_);
   if (!server) return Failure(server.error());
-  if (at_.lsn == 0) at_.lsn = lsn_of(*server, 0, 0);
+  if (at_.lsn == 0) at_.lsn = server->lsn;
   auto own = connection_.query(kOwnXid);
   if (!own) return Failure(own.error());
   at_.xid = static_cast<uint32_t>(number<uint64_t>(own->text(0, 0)));
   const bool imports = !request_.snapshot_name.empty();
-  std::string sql = begin_statement(config_, imports, is_true(*server, 0, 1));
+  std::string sql = begin_statement(config_, imports, server->is_standby);
   if (imports) {
     sql += "; SET TRANSACTION SNAPSHOT " + connection_.quote_literal(request_.snapshot_name);
   }

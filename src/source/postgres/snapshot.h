@@ -49,8 +49,8 @@ class SnapshotReader {
   static Result<std::unique_ptr<SnapshotReader>> open(SnapshotRequest request,
                                                       const PostgresConfig& config);
 
-  // The next batch; null when none was complete before the deadline. Ask MemoryBudget::over()
-  // before. The last one of a table (also of no rows at all) has SnapshotPhase::kCompleted, and so
+  // The next batch; null when none was complete before the deadline.
+  // The last one of a table (also of no rows at all) has SnapshotPhase::kCompleted, and so
   // has the one of stream "snapshot" that ends all. Not to be called when finished().
   Result<std::shared_ptr<Batch>> next(SteadyTime deadline);
 

@@ -169,7 +169,8 @@ class Planner {
   Result<void> plan_stream(size_t index, const Offset& needed) {
     const BranchProgress& branch = facts_.branches[index];
     const std::optional<Gap> gap = find_gap(config_, facts_, needed);
-    if (gap && config_.snapshot_mode == SnapshotMode::kWhenNeeded) {
+    const bool was_passed = gap && gap->slot_is_usable && branch.may_be_passed;
+    if (gap && (config_.snapshot_mode == SnapshotMode::kWhenNeeded || was_passed)) {
       if (branch.away) return {};
       log::warn("a new snapshot is needed", {{"branch", branch.branch}, {"why", gap->what}});
       restart(index);

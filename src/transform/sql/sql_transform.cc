@@ -165,6 +165,7 @@ Result<void> SqlTransform::apply(BatchView& view) {
     from = to;
   }
   view.changes = out->changes;
+  view.made_bytes += out->arena.bytes();
   view.keep.push_back(std::move(out));
   return {};
 }
