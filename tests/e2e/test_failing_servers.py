@@ -157,18 +157,26 @@ class Database(FailingCase):
                 proxy.refuse(False)
             self.judge(child)
 
-    @slow
-    def test_a_network_that_is_gone_without_a_word(self):
+    def goes_without_a_word(self, pattern, more=""):
         with Proxy(self.cluster.port) as proxy:
-            child = self.to_duckdb(proxy.port)
+            child = self.to_duckdb(proxy.port, more)
             with self.load(), self.leaks_nothing(child):
                 time.sleep(2)
                 proxy.stall()
-                self.waits(child, "has not answered for 10000 ms", limit=30)
+                self.waits(child, pattern, limit=30)
                 self.waits(child, "no connection to 127.0.0.1 within", limit=30)
                 self.idles(child, 5)
                 proxy.resume()
             self.judge(child)
+
+    @slow
+    def test_a_network_that_is_gone_without_a_word(self):
+        self.goes_without_a_word("has not answered for 10000 ms")
+
+    @slow
+    def test_a_question_beside_the_stream_that_is_never_answered(self):
+        """The reader asks so often for new tables that the silence meets a question before the stream notices it."""
+        self.goes_without_a_word("has not answered a query for 10000 ms", more="table.refresh.interval.ms = 20\n")
 
     @slow
     def test_a_slow_network(self):

@@ -4,9 +4,14 @@
 
 namespace millrace {
 
-Result<postgres::Connection> open_query_connection(const PostgresConfig& config) {
+Result<postgres::Connection> open_query_connection(const PostgresConfig& config,
+                                                   Millis silence_limit) {
   auto options = connect_options(config);
   options.answer_timeout = answer_timeout(config);
+  if (silence_limit > Millis(0) &&
+      (options.answer_timeout == Millis(0) || silence_limit < options.answer_timeout)) {
+    options.answer_timeout = silence_limit;
+  }
   auto connection = postgres::Connection::open(options);
   if (!connection) return connection;
   const std::string limit = "SET statement_timeout = " + std::to_string(config.query_timeout_ms);
@@ -14,15 +19,18 @@ Result<postgres::Connection> open_query_connection(const PostgresConfig& config)
   return connection;
 }
 
-// A lost connection shows at the next question; that one is asked again on a new one.
+// A lost connection shows at the next question; that one is asked again on a new one. Not where the
+// server was silent for as long as it may be: the new one would wait as long again.
 template <class Ask>
 auto CatalogueLookup::ask(Ask ask) -> decltype(ask(std::declval<postgres::Connection&>())) {
   if (connection_) {
+    const SteadyTime asked = steady_now();
     auto answer = ask(*connection_);
     if (answer || answer.error().kind != ErrorKind::kUnreachable) return answer;
     connection_.reset();
+    if (silence_limit_ > Millis(0) && steady_now() >= asked + silence_limit_) return answer;
   }
-  auto connection = open_query_connection(config_);
+  auto connection = open_query_connection(config_, silence_limit_);
   if (!connection) return Failure(connection.error());
   connection_ = std::move(*connection);
   return ask(*connection_);

@@ -51,7 +51,7 @@ class PostgresSource final : public Source {
   Result<std::shared_ptr<Batch>> poll_snapshot(SteadyTime deadline);
   Result<void> open_snapshot();
   void end_snapshot();
-  void look_for_tables();
+  Result<void> look_for_tables();
   void run_heartbeat_query();
   bool captures_message(std::string_view prefix) const;
   void disconnect();
@@ -141,6 +141,7 @@ Result<void> PostgresSource::start_stream() {
   options.start = start_lsn(session_->from);
   options.status_interval = session_->status_interval;
   options.silence_limit = session_->silence_limit;
+  lookup_.limit_silence(session_->silence_limit);
   auto stream = ReplicationStream::start(std::move(*session_->replication), options);
   session_->replication.reset();
   if (!stream) return Failure(stream.error());
@@ -175,12 +176,12 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline) {
     marks_.pop_front();
     return mark;
   }
-  auto batch = poll_any(deadline);
+  const auto looked = look_for_tables();
+  auto batch = looked ? poll_any(deadline) : Failure(looked.error());
   if (!batch) {
     set_phase("waiting", batch.error().message);
     disconnect();
   } else if (stream_) {
-    look_for_tables();
     const std::scoped_lock lock(mutex_);
     status_.server_lsn = stream_->server_lsn();
   }
@@ -255,18 +256,25 @@ void PostgresSource::end_snapshot() {
   }
 }
 
-void PostgresSource::look_for_tables() {
+// Not while the stream doubts that the server is there: it finds out sooner. A server that was
+// silent for too long here is given up, as the stream would have done meanwhile.
+Result<void> PostgresSource::look_for_tables() {
+  if (!stream_ || stream_->waits_for_answer()) return {};
   const Millis interval(config_.table_refresh_interval_ms);
-  if (interval == Millis(0) || snapshot_pending_ || steady_now() < look_due_) return;
-  look_due_ = steady_now() + interval;
+  const SteadyTime now = steady_now();
+  if (interval == Millis(0) || snapshot_pending_ || now < look_due_) return {};
+  look_due_ = now + interval;
   const auto captured = lookup_.captured_oids();
   if (!captured) {
+    const Millis limit = session_->silence_limit;
+    if (limit > Millis(0) && steady_now() >= now + limit) return Failure(captured.error());
     log::debug("no look for new tables", {{"why", captured.error().text()}});
-    return;
+    return {};
   }
-  if (*captured == session_->captured) return;
+  if (*captured == session_->captured) return {};
   log::info("captured tables came or went: connecting again", {{"slot", config_.slot_name}});
   wants_open_ = true;
+  return {};
 }
 
 bool PostgresSource::captures_message(std::string_view prefix) const {
