@@ -3,6 +3,7 @@
 Programs started with `prefix` see it; others look at it by seen(). Works as root and, where user namespaces are allowed, as
 anybody.
 """
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -37,6 +38,12 @@ class SmallDisk:
     def seen(self, name):
         """Where a file on it is to be found from outside."""
         return pathlib.Path(f"/proc/{self.holder.pid}/root{self.folder}/{name}")
+
+    def fill(self):
+        """Takes all the room that is left."""
+        with contextlib.suppress(OSError), open(self.seen("ballast"), "ab", buffering=0) as ballast:
+            while ballast.write(bytes(1 << 16)):
+                pass
 
     def free(self):
         self.seen("ballast").unlink()
