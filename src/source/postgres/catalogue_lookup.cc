@@ -57,6 +57,16 @@ Result<std::set<uint32_t>> CatalogueLookup::captured_oids() {
   return ask([&](postgres::Connection& c) { return millrace::captured_oids(c, filter_); });
 }
 
+Result<bool> CatalogueLookup::reads_for_us(int backend_pid) {
+  const std::string sql =
+      "select state = 'active' and wait_event is distinct from 'ClientWrite' "
+      "from pg_catalog.pg_stat_activity where pid = " +
+      std::to_string(backend_pid);
+  auto rows = ask([&](postgres::Connection& c) { return c.query(sql); });
+  if (!rows) return Failure(rows.error());
+  return rows->count() == 1 && rows->text(0, 0) == "t";
+}
+
 Result<void> CatalogueLookup::run(std::string_view sql) {
   auto rows = ask([&](postgres::Connection& c) { return c.query(sql); });
   if (!rows) return Failure(rows.error());

@@ -33,6 +33,9 @@ class CatalogueLookup final : public TableLookup {
   Result<std::set<uint32_t>> captured_oids();
   Result<void> run(std::string_view sql);
 
+  // Whether this backend works on a query of ours, and not at sending its rows.
+  Result<bool> reads_for_us(int backend_pid);
+
   void disconnect() { connection_.reset(); }
 
   // For connections opened from now on: the stream waits while its reader asks here.

@@ -13,6 +13,7 @@
 #include "source/postgres/slot.h"
 #include "source/postgres/slot_reader.h"
 #include "source/postgres/snapshot.h"
+#include "source/postgres/snapshot_silence.h"
 
 namespace millrace {
 
@@ -67,6 +68,7 @@ class PostgresSource final : public Source {
 
   std::optional<Session> session_;
   std::unique_ptr<SnapshotReader> snapshot_;
+  std::optional<SnapshotSilence> snapshot_silence_;  // of snapshot_
   SteadyTime snapshot_due_;
   bool snapshot_pending_ = false;
   bool is_snapshots_turn_ = false;  // of the two, where both are read
@@ -202,6 +204,7 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline) {
 Result<void> PostgresSource::open_snapshot() {
   SnapshotRequest request;
   request.connect = connect_options(config_);
+  request.connect.answer_timeout = answer_timeout(config_);
   request.snapshot_name = session_->snapshot_name;
   for (size_t i = 0; i < session_->tables.size(); ++i) {
     request.tables.push_back({std::move(session_->tables[i]), session_->plan.reads[i]});
@@ -213,6 +216,8 @@ Result<void> PostgresSource::open_snapshot() {
   auto reader = SnapshotReader::open(std::move(request), config_);
   if (!reader) return Failure(reader.error());
   snapshot_ = std::move(*reader);
+  lookup_.limit_silence(session_->silence_limit);
+  snapshot_silence_.emplace(lookup_, session_->silence_limit, snapshot_->backend_pid());
   session_->snapshot_keeper.reset();
   return {};
 }
@@ -228,6 +233,11 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
   }
   auto batch = snapshot_->next(deadline);
   if (!batch) return batch;
+  if (*batch == nullptr) {
+    if (auto looked = snapshot_silence_->look(snapshot_->heard()); !looked) {
+      return Failure(looked.error().in("snapshot of " + snapshot_->table()));
+    }
+  }
   {
     const std::scoped_lock lock(mutex_);
     status_.detail = snapshot_->table();
