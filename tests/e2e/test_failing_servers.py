@@ -1,10 +1,9 @@
 """Servers and networks that fail and come back: millrace goes on by itself, says meanwhile what it waits for, neither spins
-nor leaks, and afterwards everything is there. A standby that takes over: test_failover.py.
+nor leaks, and afterwards everything is there. A standby that takes over: test_failover.py;
+mail servers: test_failing_mail_server.py.
 """
-import collections
 import contextlib
 import json
-import os
 import re
 import signal
 import time
@@ -14,14 +13,11 @@ import psycopg2
 from e2e.test_kill import DUCK, SETUP, Load, judge_history, judge_kafka
 from support import kafka, program, vitals, waiting, warehouse
 from support.case import ServerCase, slow
+from support.disk import SmallDisk
 from support.kafka import Broker
-from support.smtp import Mailbox
 from support.tcp_proxy import Proxy
 
-MEGABYTE = 1 << 20
 AUDIT = "select op, old_id, new_id, v from audit order by seq"
-# What the sanitizer keeps of freed memory is no leak.
-ENVIRONMENT = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 
 
 class Stubborn(Load):
@@ -43,7 +39,7 @@ class Stubborn(Load):
                 self.ended.wait(0.1)
 
 
-class FailingCase(ServerCase):
+class FailingCase(ServerCase, vitals.Watching):
     settings = {"wal_sender_timeout": "10s"}
 
     def setUp(self):
@@ -53,7 +49,7 @@ class FailingCase(ServerCase):
 
     def started(self, *args):
         """Running, its snapshot durable, its threads and connections made."""
-        child = self.streaming(self.start(*args, "--set", f"http.listen=127.0.0.1:{self.http}", env=ENVIRONMENT))
+        child = self.streaming(self.start(*args, "--set", f"http.listen=127.0.0.1:{self.http}", env=vitals.ENVIRONMENT))
         self.sql("update stock set v = nextval('vs') where id = 1")
         self.wait_confirmed(child)
         return child
@@ -69,10 +65,6 @@ class FailingCase(ServerCase):
             for writer in load:
                 writer.stop()
 
-    def status(self):
-        code, text = program.http_get(self.http, "/status")
-        return json.loads(text) if code == 200 else {}
-
     def waits(self, child, pattern, branch=None, limit=60):
         """Until /status says so; /health is not well then, and the log has it too."""
         def says():
@@ -83,28 +75,6 @@ class FailingCase(ServerCase):
         self.assertEqual(program.http_get(self.http, "/health")[0], 503)
         self.assertRegex(child.stderr(), pattern)
 
-    def well(self, child, limit=90):
-        child.until("all well", lambda: self.status().get("healthy"), limit)
-
-    def idles(self, child, seconds):
-        """It does next to nothing for so long: it waits and does not spin."""
-        before = vitals.of(child.process.pid)
-        time.sleep(seconds)
-        used = vitals.of(child.process.pid).cpu - before.cpu
-        self.assertLess(used, 0.3 * seconds, f"{used:.1f} s of processor time in an outage of {seconds} s")
-
-    @contextlib.contextmanager
-    def leaks_nothing(self, child, megabytes=64):
-        self.well(child)
-        before = vitals.of(child.process.pid)
-        yield
-        self.well(child)
-        self.wait_confirmed(child, limit=120)
-        after = vitals.of(child.process.pid)
-        self.assertLessEqual(after.descriptors, before.descriptors + 2)
-        self.assertLessEqual(after.threads, before.threads + 1)
-        self.assertLess(after.resident, before.resident + megabytes * MEGABYTE)
-
     def stop_well(self, child):
         self.wait_confirmed(child, limit=120)
         self.assertEqual(child.stop(60), 0, child.stderr())
@@ -113,11 +83,14 @@ class FailingCase(ServerCase):
 class Database(FailingCase):
     """The server and the network to it, judged by the history and the mirror in DuckDB."""
 
-    def to_duckdb(self, port=None, more=""):
+    def config(self, port=None, more=""):
         config = self.pipeline(DUCK, source='table.include.list = ["public.stock", "public.loose"]\n' + more)
         if port:
             config.write_text(re.sub(r"(?m)^database.port = .*$", f"database.port = {port}", config.read_text()))
-        return self.started("run", config)
+        return config
+
+    def to_duckdb(self, port=None, more=""):
+        return self.started("run", self.config(port, more))
 
     def judge(self, child):
         self.stop_well(child)
@@ -157,18 +130,79 @@ class Database(FailingCase):
                 proxy.refuse(False)
             self.judge(child)
 
-    @slow
-    def test_a_network_that_is_gone_without_a_word(self):
+    def goes_without_a_word(self, pattern, more=""):
         with Proxy(self.cluster.port) as proxy:
-            child = self.to_duckdb(proxy.port)
+            child = self.to_duckdb(proxy.port, more)
             with self.load(), self.leaks_nothing(child):
                 time.sleep(2)
                 proxy.stall()
-                self.waits(child, "has not answered for 10000 ms", limit=30)
+                self.waits(child, pattern, limit=30)
                 self.waits(child, "no connection to 127.0.0.1 within", limit=30)
                 self.idles(child, 5)
                 proxy.resume()
             self.judge(child)
+
+    @slow
+    def test_a_network_that_is_gone_without_a_word(self):
+        self.goes_without_a_word("has not answered for 10000 ms")
+
+    @slow
+    def test_a_question_beside_the_stream_that_is_never_answered(self):
+        """The reader asks so often for new tables that the silence meets a question before the stream notices it."""
+        self.goes_without_a_word("has not answered a query for 10000 ms", more="table.refresh.interval.ms = 20\n")
+
+    @slow
+    def test_connections_that_are_half_open(self):
+        """The server is told nothing either: it keeps the slot for the dead reader until its own time is over."""
+        with Proxy(self.cluster.port) as proxy:
+            child = self.to_duckdb(proxy.port)
+            with self.load(), self.leaks_nothing(child):
+                time.sleep(1)
+                proxy.forget()
+                self.waits(child, "has not answered", limit=30)
+                self.idles(child, 2)
+            self.judge(child)
+
+    def in_the_snapshot(self, fail, mend, says):
+        """The network fails while rows come, which COPY itself would never tell."""
+        self.sql("insert into loose(body) select repeat('x', 200) from generate_series(1, 20000) g")
+        with Proxy(self.cluster.port) as proxy:
+            proxy.rate = 300_000
+            child = self.start("run", self.config(proxy.port), "--set", f"http.listen=127.0.0.1:{self.http}", env=vitals.ENVIRONMENT)
+            child.until("rows", lambda: self.status() and self.status()["source"]["snapshot_rows"] > 1000)
+            fail(proxy)
+            self.waits(child, says)
+            self.idles(child, 2)
+            proxy.rate = 0
+            mend(proxy)
+            self.streaming(child, 90)
+            with self.load():
+                child.until("changes", lambda: self.sql("select count(*) > 400 from audit")[0][0])
+            self.judge(child)
+
+    @slow
+    def test_a_snapshot_whose_network_is_gone_without_a_word(self):
+        self.in_the_snapshot(Proxy.stall, Proxy.resume, "no connection to 127.0.0.1 within|has not answered")
+
+    @slow
+    def test_a_snapshot_whose_connection_is_half_open(self):
+        self.in_the_snapshot(Proxy.forget, lambda proxy: None, "nothing has come for 10000 ms: the connection is half-open")
+
+    @slow
+    def test_a_snapshot_that_waits_for_a_lock_waits(self):
+        """Longer than a silent network is waited for."""
+        lock = self.cluster.connect(self.database, autocommit=False)
+        self.addCleanup(lock.close)
+        lock.cursor().execute("lock table loose in access exclusive mode")
+        config = self.config(more='database.query.timeout.ms = 0\nsnapshot.lock.timeout.ms = 60000\n')
+        child = self.start("run", config, "--set", f"http.listen=127.0.0.1:{self.http}", env=vitals.ENVIRONMENT)
+        child.until("a wait for the lock", lambda: self.cluster.value("select count(*) from pg_locks where not granted"))
+        time.sleep(22)
+        self.assertEqual(self.status()["source"]["error"], "")
+        self.assertEqual(self.status()["reconnects"], 0)
+        lock.rollback()
+        self.streaming(child)
+        self.stop_well(child)
 
     @slow
     def test_a_slow_network(self):
@@ -203,10 +237,10 @@ class Brokers(FailingCase):
         self.addCleanup(self.broker.remove)
         self.topic = f"{self.name}.public.stock"
 
-    def to_kafka(self):
+    def to_kafka(self, port=None):
         config = self.connector(**{"topic.prefix": self.name, "table.include.list": "public.stock", "key.converter.schemas.enable": "false",
                                    "value.converter.schemas.enable": "false"})
-        return self.started("run", config, "--to", "kafka", "--set", f"bootstrap.servers={self.broker.address}")
+        return self.started("run", config, "--to", "kafka", "--set", f"bootstrap.servers=127.0.0.1:{port or self.broker.port}")
 
     def judge(self, child):
         self.stop_well(child)
@@ -270,73 +304,86 @@ class Brokers(FailingCase):
             kafka.create_topic(self.broker.start().address, self.topic, 3)
             proxy.delay = 0.3  # one way
             child = self.to_kafka()
-            with self.load():
+            with self.load(), self.leaks_nothing(child):
                 time.sleep(5)
-            self.wait_confirmed(child)
             proxy.delay = 0
             self.judge(child)
 
+    @contextlib.contextmanager
+    def behind_a_proxy(self):
+        """Millrace's way to the broker; the others go straight."""
+        self.broker = Broker(gated=True)
+        self.addCleanup(self.broker.remove)
+        kafka.create_topic(self.broker.start().address, self.topic, 3)
+        with Proxy(self.broker.behind, self.broker.gate) as proxy:
+            child = self.to_kafka(proxy.port)
+            with self.load(), self.leaks_nothing(child):
+                time.sleep(1)
+                yield proxy, child
+            self.judge(child)
 
-MAIL = """
-[branch.mail]
-tables = ["public.parcel"]
-sql = "SELECT lsn, seq, after.email AS email, after.id AS id FROM changes WHERE op = 'c'"
-[branch.mail.sink]
-type = "email"
-host = "127.0.0.1"
-port = $PORT
-mail.tls = "none"
-mail.timeout.ms = 2000
-mail.from = "shop@example.com"
-mail.subject = "parcel ${id}"
-mail.text = "on its way"
-"""
+    @slow
+    def test_a_network_that_is_cut_again_and_again(self):
+        with self.behind_a_proxy() as (proxy, child):
+            for _ in range(10):
+                time.sleep(0.5)
+                proxy.cut()
+                child.until("connected again", proxy.connections)
+            proxy.refuse()
+            proxy.cut()
+            self.waits(child, "kafka at .* does not answer", branch=self.name)
+            self.idles(child, 3)
+            proxy.refuse(False)
 
+    @slow
+    def test_a_network_that_is_gone_without_a_word(self):
+        with self.behind_a_proxy() as (proxy, child):
+            proxy.stall()
+            self.waits(child, "kafka at .* does not answer", branch=self.name)
+            self.idles(child, 5)
+            proxy.resume()
 
-class MailServer(FailingCase):
-    """Every parcel is a mail: once, but where the server left open whether it took it (delivery.md)."""
+    @slow
+    def test_connections_that_are_half_open(self):
+        with self.behind_a_proxy() as (proxy, child):
+            proxy.forget()
+            self.waits(child, "kafka at .* does not answer", branch=self.name)
+            self.idles(child, 5)
 
-    def setUp(self):
-        super().setUp()
-        self.sql("create table parcel(id int primary key, email text)")
-        self.mailbox = Mailbox().start()
-        self.addCleanup(self.mailbox.stop)
-        config = self.pipeline(MAIL.replace("$PORT", str(self.mailbox.port)), source='table.include.list = ["public.parcel", "public.stock"]')
-        self.child = self.started("run", config)
-        self.parcels = 0
+    @slow
+    def test_a_slow_network(self):
+        with self.behind_a_proxy() as (proxy, child):
+            proxy.rate = 50_000  # less than the load
+            time.sleep(10)
+            arrived = kafka.count(self.broker.address, self.topic)
+            child.until("more records", lambda: kafka.count(self.broker.address, self.topic) > arrived + 100)
+            proxy.rate = 0
 
-    def send(self, count):
-        self.sql("insert into parcel select g, 'a' || g || '@example.com' from generate_series(%s, %s) g", self.parcels + 1, self.parcels + count)
-        self.parcels += count
+    def without_room(self, says, halved):
+        place = self.folder / "small"
+        place.mkdir()
+        with SmallDisk(place, 80) as disk:
+            self.broker = Broker(disk=disk, halved=halved)
+            self.addCleanup(self.broker.remove)
+            kafka.create_topic(self.broker.start().address, self.topic, 3)
+            child = self.to_kafka()
+            with self.load(), self.leaks_nothing(child):
+                time.sleep(1)
+                disk.fill()
+                self.waits(child, says, branch=self.name, limit=120)
+                self.idles(child, 5)
+                self.assertEqual(self.broker.process.poll() is None, halved, "whether the broker runs")
+                disk.free()
+                self.broker.stop()
+                self.broker.start()
+            self.judge(child)
 
-    def judge(self, refused=(), in_doubt=()):
-        """refused, in_doubt: numbers of parcels."""
-        self.stop_well(self.child)
-        got = collections.Counter(int(mail.recipients[0][1:].split("@")[0]) for mail in self.mailbox.seen())
-        self.assertEqual(sorted(got), [n for n in range(1, self.parcels + 1) if n not in refused])
-        self.assertEqual({n for n, times in got.items() if times > 1}, set(in_doubt))
-        letters = self.folder / f"state/{self.name}.mail.dead-letters.jsonl"
-        told = [json.loads(line) for line in letters.read_text().splitlines()] if letters.exists() else []
-        self.assertEqual(len(told), len(refused), told)
+    @slow
+    def test_a_broker_whose_disk_is_full(self):
+        """It ends, for it has no other."""
+        self.without_room("kafka at .* does not answer", halved=False)
 
-    def test_replies_that_put_off_refuse_break_and_hang(self):
-        with self.leaks_nothing(self.child):
-            self.mailbox.data_replies = ["451 4.3.0 later", "550 5.7.1 never", "close", "take+close", "hang", "take+hang", "421 4.3.2 going down"]
-            self.send(8)
-            self.waits(self.child, "451|421|time|SMTP|mail server", branch="mail")
-            self.child.until("every fault met", lambda: not self.mailbox.data_replies, 60)
-        doubtful = [n for n, times in collections.Counter(m.recipients[0] for m in self.mailbox.seen()).items() if times > 1]
-        self.assertLessEqual(len(doubtful), 2)
-        self.judge(refused=[2], in_doubt=[int(address[1:].split("@")[0]) for address in doubtful])
-
-    def test_a_mail_server_that_is_away(self):
-        with self.leaks_nothing(self.child):
-            self.send(3)
-            self.child.until("three mails", lambda: len(self.mailbox.seen()) == 3)
-            self.mailbox.stop()
-            self.send(3)
-            self.waits(self.child, "127.0.0.1", branch="mail")
-            self.idles(self.child, 3)
-            self.mailbox.restart()
-            self.send(3)
-        self.judge()
+    @slow
+    def test_a_broker_one_of_whose_disks_is_full(self):
+        """It takes one partition out of service and goes on with the others."""
+        self.without_room("do the brokers have room", halved=True)

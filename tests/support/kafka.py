@@ -52,13 +52,17 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GATED:PL
 
 class Broker:
     """first: another broker, whose cluster this one joins. advertised: the port that clients are sent to (a proxy's).
-    gated: also at port `behind`, for clients that come through a proxy at port `gate`."""
+    gated: also at port `behind`, for clients that come through a proxy at port `gate`. disk: a SmallDisk that has its logs,
+    or (halved) every other one."""
 
-    def __init__(self, folder=None, first=None, gated=False):
+    def __init__(self, folder=None, first=None, gated=False, disk=None, halved=False):
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="millrace-kafka-"))
         self.port, self.controller, self.gate, self.behind = waiting.free_ports(4)
         self.first, self.advertised, self.gated = first, self.port, gated
+        self.java = [*(disk.prefix if disk else ()), *JAVA]
+        folders = ([self.folder] if halved or not disk else []) + ([disk.folder] if disk else [])
+        self.data, self.is_formatted = ",".join(f"{f}/data" for f in folders), (self.folder / "data/meta.properties").exists()
         self.process = None
 
     @property
@@ -70,12 +74,13 @@ class Broker:
         self.folder.mkdir(parents=True, exist_ok=True)
         conf.write_text(((SECOND if self.first else FIRST) + CONF + (GATE if self.gated else "")).format(
             port=self.port, controller=self.first.controller if self.first else self.controller, node=2 if self.first else 1,
-            advertised=self.advertised, gate=self.gate, behind=self.behind, data=self.folder / "data"))
+            advertised=self.advertised, gate=self.gate, behind=self.behind, data=self.data))
         with open(log, "ab") as out:
-            if not (self.folder / "data/meta.properties").exists():
-                subprocess.run(JAVA + ["kafka.tools.StorageTool", "format", "-t", "bWlsbHJhY2UtdGVzdHMtMQ", "-c", str(conf)],
+            if not self.is_formatted:
+                subprocess.run(self.java + ["kafka.tools.StorageTool", "format", "-t", "bWlsbHJhY2UtdGVzdHMtMQ", "-c", str(conf)],
                                stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True)
-            self.process = subprocess.Popen(JAVA + ["kafka.Kafka", str(conf)],
+                self.is_formatted = True
+            self.process = subprocess.Popen(self.java + ["kafka.Kafka", str(conf)],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         waiting.until("the Kafka broker", self._answers, limit=90, step=0.2, alive=self._ended)
         return self

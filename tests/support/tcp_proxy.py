@@ -1,5 +1,5 @@
-"""A TCP proxy on the loopback that fails as networks do: cut, half-open (nothing is forwarded and nothing closed),
-slow, or leading to another server.
+"""A TCP proxy on the loopback that fails as networks do: cut, silent (nothing is forwarded and nothing closed), half-open
+(so for the connections that there are, while new ones work), slow, or leading to another server.
 
     with Proxy(cluster.port) as proxy: … proxy.port … proxy.stall()
 """
@@ -17,10 +17,10 @@ CHUNK = 65536
 class Proxy:
     """delay: seconds that every chunk is held back; rate: bytes a second, 0: no limit. All may be set at any time."""
 
-    def __init__(self, target):
-        self.target, self.port = target, waiting.free_port()
+    def __init__(self, target, port=None):
+        self.target, self.port = target, port or waiting.free_port()
         self.delay, self.rate = 0.0, 0
-        self.flows, self.refuses = threading.Event(), False
+        self.flows, self.forgotten, self.refuses = threading.Event(), [], False
         self.flows.set()
         self.lock, self.pairs = threading.Lock(), []
         self.listener = None
@@ -32,7 +32,8 @@ class Proxy:
 
     def __exit__(self, *_):
         self.refuses = True
-        self.flows.set()
+        for flows in (self.flows, *self.forgotten):
+            flows.set()
         self.listener.close()
         self.cut()
 
@@ -42,6 +43,15 @@ class Proxy:
 
     def resume(self):
         self.flows.set()
+
+    def forget(self):
+        """As a router that was restarted: what comes on the connections that there are is read by nobody, for good, and
+        nobody is told. New ones work."""
+        with self.lock:
+            self.forgotten.append(self.flows)
+            self.flows.clear()
+            self.flows = threading.Event()
+            self.flows.set()
 
     def cut(self):
         """Every connection is reset now; new ones are taken unless refuse() was called."""
@@ -70,7 +80,8 @@ class Proxy:
             threading.Thread(target=self._join, args=(near,), daemon=True).start()
 
     def _join(self, near):
-        self.flows.wait()
+        flows = self.flows
+        flows.wait()
         try:
             if self.refuses:
                 raise ConnectionRefusedError
@@ -85,25 +96,25 @@ class Proxy:
         with self.lock:
             self.pairs.append(pair)
         with contextlib.suppress(OSError, ValueError):
-            self._forward(near, far)
+            self._forward(near, far, flows)
         with self.lock:
             if pair in self.pairs:
                 self.pairs.remove(pair)
         near.close()
         far.close()
 
-    def _forward(self, near, far):
+    def _forward(self, near, far, flows):
         """Until either side closes. The other's end is closed too: no protocol of these tests half-closes."""
         with selectors.DefaultSelector() as chosen:
             chosen.register(near, selectors.EVENT_READ, far)
             chosen.register(far, selectors.EVENT_READ, near)
             while True:
                 for key, _ in chosen.select(1):
-                    self.flows.wait()
+                    flows.wait()
                     data = key.fileobj.recv(min(CHUNK, max(1, self.rate // 10)) if self.rate else CHUNK)
                     if not data:
                         return
                     if self.delay or self.rate:
                         time.sleep(self.delay + (len(data) / self.rate if self.rate else 0))
-                    self.flows.wait()
+                    flows.wait()
                     key.data.sendall(data)

@@ -339,6 +339,24 @@ TEST_F(EmailSinkTest, PollKeepsItsDeadlineWhileTheServerIsSlow) {
   }
 }
 
+TEST_F(EmailSinkTest, EndsAtOnceWhereTheGoodByeIsNotAnswered) {
+  std::atomic<bool> was_told = false;
+  serve([&](std::string_view step, std::string_view /*argument*/) -> std::string {
+    if (step != "QUIT") return "";
+    was_told = true;
+    return "hang";
+  });
+  auto sink = make();
+  ASSERT_TRUE(sink->write(batch(1, {"a@x.org"})));
+  finish(*sink, 1);
+  const SteadyTime start = steady_now();
+  sink.reset();
+  EXPECT_LT(steady_now() - start, Millis(5000));
+  while (!was_told && steady_now() - start < Millis(5000))
+    std::this_thread::yield();
+  EXPECT_TRUE(was_told);
+}
+
 TEST_F(EmailSinkTest, RateIsLimited) {
   serve(usual);
   config_.rate_max = 20;

@@ -2,6 +2,8 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +13,7 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace millrace {
 
@@ -64,8 +67,12 @@ class SmtpClient::Transfer {
     set_up();
   }
 
+  // libcurl says good-bye on a kept connection and waits up to two minutes for the answer: on one
+  // that can no longer be read it does not wait.
   ~Transfer() {
     stop();
+    for (const curl_socket_t socket : sockets_)
+      ::shutdown(socket, SHUT_RD);
     curl_easy_cleanup(easy_);
     curl_multi_cleanup(multi_);
   }
@@ -142,6 +149,10 @@ class SmtpClient::Transfer {
       set(CURLOPT_USERNAME, config_.user.c_str());
       set(CURLOPT_PASSWORD, config_.password.value.c_str());
     }
+    set(CURLOPT_SOCKOPTFUNCTION, &Transfer::opened);
+    set(CURLOPT_SOCKOPTDATA, this);
+    set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::close);
+    set(CURLOPT_CLOSESOCKETDATA, this);
     set(CURLOPT_UPLOAD, 1L);
     set(CURLOPT_READFUNCTION, &Transfer::give_text);
     set(CURLOPT_READDATA, this);
@@ -240,6 +251,16 @@ class SmtpClient::Transfer {
     return n;
   }
 
+  static int opened(void* self, curl_socket_t socket, curlsocktype /*purpose*/) {
+    static_cast<Transfer*>(self)->sockets_.push_back(socket);
+    return CURL_SOCKOPT_OK;
+  }
+
+  static int close(void* self, curl_socket_t socket) {
+    std::erase(static_cast<Transfer*>(self)->sockets_, socket);
+    return ::close(socket);
+  }
+
   static size_t discard(char* /*bytes*/, size_t size, size_t count, void* /*self*/) {
     return size * count;
   }
@@ -287,6 +308,7 @@ class SmtpClient::Transfer {
   CURL* easy_;
   curl_slist* recipients_ = nullptr;
   std::string url_;
+  std::vector<curl_socket_t> sockets_;  // that libcurl has open
   SmtpMessage message_;
   size_t given_ = 0;  // bytes of message_.text that libcurl has
   bool is_busy_ = false;

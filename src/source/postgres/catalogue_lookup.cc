@@ -4,9 +4,14 @@
 
 namespace millrace {
 
-Result<postgres::Connection> open_query_connection(const PostgresConfig& config) {
+Result<postgres::Connection> open_query_connection(const PostgresConfig& config,
+                                                   Millis silence_limit) {
   auto options = connect_options(config);
   options.answer_timeout = answer_timeout(config);
+  if (silence_limit > Millis(0) &&
+      (options.answer_timeout == Millis(0) || silence_limit < options.answer_timeout)) {
+    options.answer_timeout = silence_limit;
+  }
   auto connection = postgres::Connection::open(options);
   if (!connection) return connection;
   const std::string limit = "SET statement_timeout = " + std::to_string(config.query_timeout_ms);
@@ -14,15 +19,18 @@ Result<postgres::Connection> open_query_connection(const PostgresConfig& config)
   return connection;
 }
 
-// A lost connection shows at the next question; that one is asked again on a new one.
+// A lost connection shows at the next question; that one is asked again on a new one. Not where the
+// server was silent for as long as it may be: the new one would wait as long again.
 template <class Ask>
 auto CatalogueLookup::ask(Ask ask) -> decltype(ask(std::declval<postgres::Connection&>())) {
   if (connection_) {
+    const SteadyTime asked = steady_now();
     auto answer = ask(*connection_);
     if (answer || answer.error().kind != ErrorKind::kUnreachable) return answer;
     connection_.reset();
+    if (silence_limit_ > Millis(0) && steady_now() >= asked + silence_limit_) return answer;
   }
-  auto connection = open_query_connection(config_);
+  auto connection = open_query_connection(config_, silence_limit_);
   if (!connection) return Failure(connection.error());
   connection_ = std::move(*connection);
   return ask(*connection_);
@@ -53,6 +61,16 @@ Result<Lsn> CatalogueLookup::end_of_wal() {
   auto end = ask([&](postgres::Connection& c) { return wal_end(c); });
   if (!end) return Failure(end.error());
   return end->lsn;
+}
+
+Result<bool> CatalogueLookup::reads_for_us(int backend_pid) {
+  const std::string sql =
+      "select state = 'active' and wait_event is distinct from 'ClientWrite' "
+      "from pg_catalog.pg_stat_activity where pid = " +
+      std::to_string(backend_pid);
+  auto rows = ask([&](postgres::Connection& c) { return c.query(sql); });
+  if (!rows) return Failure(rows.error());
+  return rows->count() == 1 && rows->text(0, 0) == "t";
 }
 
 Result<void> CatalogueLookup::run(std::string_view sql) {

@@ -13,8 +13,10 @@
 
 namespace millrace {
 
-// A connection for queries, with database.query.timeout.ms.
-Result<postgres::Connection> open_query_connection(const PostgresConfig& config);
+// A connection for queries, with database.query.timeout.ms. A server that says nothing is given up
+// after silence_limit, when that is less; 0: no such limit.
+Result<postgres::Connection> open_query_connection(const PostgresConfig& config,
+                                                   Millis silence_limit = Millis(0));
 
 class CatalogueLookup final : public TableLookup {
  public:
@@ -33,7 +35,13 @@ class CatalogueLookup final : public TableLookup {
 
   Result<void> run(std::string_view sql);
 
+  // Whether this backend works on a query of ours, and not at sending its rows.
+  Result<bool> reads_for_us(int backend_pid);
+
   void disconnect() { connection_.reset(); }
+
+  // For connections opened from now on: the stream waits while its reader asks here.
+  void limit_silence(Millis limit) { silence_limit_ = limit; }
 
  private:
   template <class Ask>
@@ -42,6 +50,7 @@ class CatalogueLookup final : public TableLookup {
   const PostgresConfig& config_;
   const TableFilter& filter_;
   std::optional<postgres::Connection> connection_;
+  Millis silence_limit_{0};
 };
 
 }  // namespace millrace

@@ -14,6 +14,7 @@
 #include "source/postgres/slot.h"
 #include "source/postgres/slot_streams.h"
 #include "source/postgres/snapshot.h"
+#include "source/postgres/snapshot_silence.h"
 
 namespace millrace {
 
@@ -67,7 +68,7 @@ class PostgresSource final : public Source {
   Result<std::shared_ptr<Batch>> poll_snapshot(SteadyTime deadline);
   Result<void> open_snapshot();
   void end_snapshot();
-  void look_for_tables();
+  Result<void> look_for_tables();
   void run_heartbeat_query();
   bool captures_message(std::string_view prefix) const;
   void disconnect();
@@ -82,6 +83,7 @@ class PostgresSource final : public Source {
 
   std::optional<Session> session_;
   std::unique_ptr<SnapshotReader> snapshot_;
+  std::optional<SnapshotSilence> snapshot_silence_;  // of snapshot_
   SteadyTime snapshot_due_;
   bool snapshot_pending_ = false;
   bool is_snapshots_turn_ = false;  // of the two, where both are read
@@ -149,6 +151,7 @@ Result<void> PostgresSource::start_stream() {
     set_phase("waiting", "the snapshot is complete; snapshot.mode=initial_only streams nothing");
     return {};
   }
+  lookup_.limit_silence(session_->silence_limit);
   if (auto started = streams_.start(*session_); !started) return started;
   past_.has_streamed = true;
   look_due_ = steady_now() + Millis(config_.table_refresh_interval_ms);
@@ -171,12 +174,12 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline, uint64_
     marks_.pop_front();
     return mark;
   }
-  auto batch = poll_any(deadline, full);
+  const auto looked = look_for_tables();
+  auto batch = looked ? poll_any(deadline, full) : Failure(looked.error());
   if (!batch) {
     set_phase("waiting", batch.error().message);
     disconnect();
   } else if (streams_.has_started()) {
-    look_for_tables();
     const std::scoped_lock lock(mutex_);
     status_.server_lsn = streams_.server_lsn();
   }
@@ -200,6 +203,7 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uin
 Result<void> PostgresSource::open_snapshot() {
   SnapshotRequest request;
   request.connect = connect_options(config_);
+  request.connect.answer_timeout = answer_timeout(config_);
   request.snapshot_name = session_->snapshot_name;
   for (size_t i = 0; i < session_->tables.size(); ++i) {
     request.tables.push_back({std::move(session_->tables[i]), session_->plan.reads[i]});
@@ -211,6 +215,8 @@ Result<void> PostgresSource::open_snapshot() {
   auto reader = SnapshotReader::open(std::move(request), config_);
   if (!reader) return Failure(reader.error());
   snapshot_ = std::move(*reader);
+  lookup_.limit_silence(session_->silence_limit);
+  snapshot_silence_.emplace(lookup_, session_->silence_limit, snapshot_->backend_pid());
   session_->snapshot_keeper.reset();
   return {};
 }
@@ -226,6 +232,11 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
   }
   auto batch = snapshot_->next(deadline);
   if (!batch) return batch;
+  if (*batch == nullptr) {
+    if (auto looked = snapshot_silence_->look(snapshot_->heard()); !looked) {
+      return Failure(looked.error().in("snapshot of " + snapshot_->table()));
+    }
+  }
   {
     const std::scoped_lock lock(mutex_);
     status_.detail = snapshot_->table();
@@ -261,18 +272,25 @@ Lsn PostgresSource::end_of_log() {
   return status_.server_lsn;
 }
 
-void PostgresSource::look_for_tables() {
+// Not while the stream doubts that the server is there: it finds out sooner. A server that was
+// silent for too long here is given up, as the stream would have done meanwhile.
+Result<void> PostgresSource::look_for_tables() {
+  if (!streams_.has_started() || streams_.waits_for_answer()) return {};
   const Millis interval(config_.table_refresh_interval_ms);
-  if (interval == Millis(0) || snapshot_pending_ || steady_now() < look_due_) return;
-  look_due_ = steady_now() + interval;
+  const SteadyTime now = steady_now();
+  if (interval == Millis(0) || snapshot_pending_ || now < look_due_) return {};
+  look_due_ = now + interval;
   const auto captured = lookup_.captured_oids();
   if (!captured) {
+    const Millis limit = session_->silence_limit;
+    if (limit > Millis(0) && steady_now() >= now + limit) return Failure(captured.error());
     log::debug("no look for new tables", {{"why", captured.error().text()}});
-    return;
+    return {};
   }
-  if (*captured == session_->captured) return;
+  if (*captured == session_->captured) return {};
   log::info("captured tables came or went: connecting again", {{"slot", config_.slot_name}});
   wants_open_ = true;
+  return {};
 }
 
 bool PostgresSource::captures_message(std::string_view prefix) const {

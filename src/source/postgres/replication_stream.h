@@ -58,6 +58,9 @@ class ReplicationStream {
 
   Lsn confirmed() const { return confirmed_; }
 
+  // The server was quiet, was asked, and has not answered yet.
+  bool waits_for_answer() const { return asked_ != SteadyTime{}; }
+
  private:
   ReplicationStream(postgres::Connection connection, const StreamOptions& options);
   Result<std::optional<StreamMessage>> decode(std::string_view message);

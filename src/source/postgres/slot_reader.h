@@ -54,6 +54,8 @@ class SlotReader {
 
   Lsn confirmed() const { return stream_.confirmed(); }
 
+  bool waits_for_answer() const { return stream_.waits_for_answer(); }
+
  private:
   Result<bool> take(const StreamMessage& message, Batch& batch);
   SteadyTime read_until(const Batch& batch, SteadyTime deadline) const;

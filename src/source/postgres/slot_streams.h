@@ -53,6 +53,8 @@ class SlotStreams {
 
   Lsn server_lsn() const { return own_->server_lsn(); }
   Lsn confirmed() const { return own_->confirmed(); }
+  // The slot's own stream has asked the server whether it is there.
+  bool waits_for_answer() const { return own_->waits_for_answer(); }
 
  private:
   struct Beside {

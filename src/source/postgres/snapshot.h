@@ -58,6 +58,11 @@ class SnapshotReader {
 
   uint64_t rows() const { return rows_; }
 
+  // When the server sent something last, and which of its processes does.
+  SteadyTime heard() const { return connection_.heard(); }
+
+  int backend_pid() const { return connection_.backend_pid(); }
+
   // That is being read; empty before the first and after the last.
   std::string table() const;
 

@@ -57,6 +57,7 @@ Connection::Connection(Connection&& other) noexcept
       answer_timeout_(other.answer_timeout_),
       sqlstate_(std::move(other.sqlstate_)),
       copy_sent_(other.copy_sent_),
+      heard_(other.heard_),
       buffer_(std::exchange(other.buffer_, nullptr)) {}
 
 Connection& Connection::operator=(Connection&& other) noexcept {
@@ -66,6 +67,7 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   answer_timeout_ = other.answer_timeout_;
   sqlstate_ = std::move(other.sqlstate_);
   copy_sent_ = other.copy_sent_;
+  heard_ = other.heard_;
   buffer_ = std::exchange(other.buffer_, nullptr);
   return *this;
 }
@@ -172,6 +174,7 @@ Result<void> Connection::copy_send(std::string_view sql) {
     return Failure(error_of(nullptr));
   }
   copy_sent_ = true;
+  heard_ = steady_now();
   return {};
 }
 
@@ -203,10 +206,12 @@ Result<Connection::CopyStep> Connection::copy_next(SteadyTime deadline, std::str
     const int length = PQgetCopyData(connection, &buffer_, 1);
     if (length > 0) {
       row = {buffer_, static_cast<size_t>(length)};
+      heard_ = steady_now();
       return CopyStep::kRow;
     }
     if (length < 0) break;  // over, or failed: the last result says which
     if (waited && !wait_socket(PQsocket(connection), POLLIN, deadline)) return CopyStep::kNothing;
+    if (waited) heard_ = steady_now();
     if (PQconsumeInput(connection) == 0) return Failure(error_of(nullptr));
   }
   std::optional<Error> error;

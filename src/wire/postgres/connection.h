@@ -77,6 +77,9 @@ class Connection {
   Result<void> copy_send(std::string_view sql);
   Result<CopyStep> copy_next(SteadyTime deadline, std::string_view& row);
 
+  // When copy_send() was called, or when copy_next() last met bytes of the server since.
+  SteadyTime heard() const { return heard_; }
+
   // START_REPLICATION: after it only read_stream(), write_stream() and end_stream() are allowed.
   Result<void> start_replication(std::string_view command);
   // The next CopyData message, or nullopt when none came before the deadline; kUnreachable when the
@@ -110,6 +113,7 @@ class Connection {
   Millis answer_timeout_{0};
   std::string sqlstate_;
   bool copy_sent_ = false;  // not answered yet
+  SteadyTime heard_{};
   char* buffer_ = nullptr;  // the row that copy_read or read_stream gave last
 };
 

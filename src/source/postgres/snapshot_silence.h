@@ -1,0 +1,29 @@
+// Whether a snapshot without a row for so long still has a server that reads it, or a network
+// between that is gone without a word. COPY has no keepalives: the server is asked beside it.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "source/postgres/catalogue_lookup.h"
+
+namespace millrace {
+
+class SnapshotSilence {
+ public:
+  // limit: silence that says nothing yet; 0: all. The lookup outlives it.
+  SnapshotSilence(CatalogueLookup& lookup, Millis limit, int backend_pid)
+      : lookup_(lookup), limit_(limit), backend_pid_(backend_pid) {}
+
+  // heard: when the last bytes came. Asks at most once in `limit`. kUnreachable: the server does
+  // not answer, or has more to send, or nothing, and we wait. A wait for a lock is none of these.
+  Result<void> look(SteadyTime heard);
+
+ private:
+  CatalogueLookup& lookup_;
+  const Millis limit_;
+  const int backend_pid_;
+  SteadyTime asked_{};
+  bool doubts_ = false;  // the answer at asked_ was that nothing is being read
+};
+
+}  // namespace millrace
