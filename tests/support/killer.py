@@ -1,0 +1,251 @@
+"""SIGKILL under load, in three places that matter and anywhere else, by a plan that a seed gives; the same for every sink.
+
+    in a snapshot             the process says that it reads a table, and its log has no word of that table's end
+    in a large transaction    one of more than 10,000 changes, of which the sink has some and not all right after the kill
+    early                     within 200 ms from the start of the process
+
+What a kill was is found out after it: one that misses its place counts as 'elsewhere', and the plan makes up for it.
+"""
+import collections
+import json
+import math
+import os
+import random
+import time
+
+from support import program, waiting
+from support.audited import SETUP, Load
+from support.case import ServerCase
+
+SNAPSHOT, LARGE, EARLY, ELSEWHERE = "in a snapshot", "in a large transaction", "early", "elsewhere"
+MUST = {SNAPSHOT: 0.20, LARGE: 0.20, EARLY: 0.10}     # the shares of all kills that are asserted
+AIM = {SNAPSHOT: 0.25, LARGE: 0.25, EARLY: 0.15}      # and those that are planned
+EARLY_SECONDS = 0.2
+AUDITED = ("stock", "freight")
+SHORT = int(os.environ.get("MILLRACE_KILLS", "10"))
+LONG = int(os.environ.get("MILLRACE_KILLS_LONG", "260"))
+# freight: the table of the large transactions, each of which changes every row and makes a fifth of them anew.
+FREIGHT = """
+create table freight(id int primary key, v bigint not null default nextval('vs'), body text);
+alter table freight replica identity full;
+create table freight_audit(seq bigserial primary key, op text, old_id int, new_id int, v bigint);
+create function watch_freight() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE' then
+    insert into freight_audit(op, old_id, new_id, v) select 'd', id, null, v from gone;
+  elsif tg_op = 'INSERT' then
+    insert into freight_audit(op, old_id, new_id, v) select 'c', null, id, v from fresh;
+  else
+    insert into freight_audit(op, old_id, new_id, v) select 'u', id, id, v from fresh;
+  end if;
+  return null;
+end $$;
+insert into freight(id, body) select g, repeat('f', 100) from generate_series(1, {rows}) g;
+create trigger watch_insert after insert on freight referencing new table as fresh for each statement execute function watch_freight();
+create trigger watch_update after update on freight referencing new table as fresh for each statement execute function watch_freight();
+create trigger watch_delete after delete on freight referencing old table as gone for each statement execute function watch_freight();
+"""
+LARGE_TRANSACTION = """
+update freight set v = nextval('vs');
+delete from freight where id % 5 = {rest};
+insert into freight(id, body) select g, repeat('g', 100) from generate_series(1, {rows}) g where g % 5 = {rest};
+"""
+
+
+class Plan:
+    """Which place is next: the more of its kills are still due, the likelier."""
+
+    def __init__(self, kills, chance):
+        self.kills, self.random, self.done = kills, chance, collections.Counter()
+
+    def goes_on(self):
+        """Until all are done; longer, where too many missed their place, but not without end."""
+        total = self.done.total()
+        return total < self.kills or (not self.has_shares() and total < 2 * self.kills)
+
+    def has_shares(self):
+        return all(self.done[place] >= share * self.done.total() for place, share in MUST.items())
+
+    def next(self):
+        kills = max(self.kills, self.done.total() + 1)
+        due = {place: max(0, math.ceil(share * kills) - self.done[place]) for place, share in AIM.items()}
+        due[ELSEWHERE] = max(0, kills - self.done.total() - sum(due.values()))
+        return self.random.choices(list(due), list(due.values()))[0]
+
+    def text(self):
+        return f"{self.done.total()} kills: " + ", ".join(f"{self.done[place]} {place}" for place in (SNAPSHOT, LARGE, EARLY, ELSEWHERE))
+
+
+class Large:
+    """A large transaction: the highest v before it, the rows that it gave a new one, how many of these the sink lacked after the last kill."""
+
+    def __init__(self, before, rows):
+        self.before, self.rows, self.left, self.tries = before, rows, rows, 0
+
+
+class KillCase(ServerCase):
+    """A test of one sink: says how millrace is started and what the sink has of a large transaction, and judges at the end."""
+
+    freight_rows = 20_000
+    bulk_rows = 40_000   # of each table that is only there to be snapshotted
+
+    def start_it(self):
+        raise NotImplementedError
+
+    def freight_beyond(self, v):
+        """How many rows of freight the sink has with a v above this one; asked while nothing runs."""
+        raise NotImplementedError
+
+    def delivered(self, status):
+        """A number that grows as a process delivers, by which the kills inside a large transaction are timed."""
+        return sum(branch["events"] for branch in status["branches"])
+
+    def deliveries(self, rows):
+        """How much delivered() grows with so many changes of freight."""
+        return rows
+
+    def large_begins(self):
+        """Called before a large transaction is made."""
+
+    def may_be_killed(self):
+        """False as long as a kill would meet a known window (docs/reliability.md)."""
+        return True
+
+    def killed(self, log):
+        """Called after each kill with what the process had logged."""
+
+    def setUp(self):
+        super().setUp()
+        self.seed = int(os.environ.get("MILLRACE_KILL_SEED", random.SystemRandom().randint(1, 999_999)))
+        print(f"     seed {self.seed} ({self._testMethodName}); MILLRACE_KILL_SEED={self.seed} repeats the plan", flush=True)
+        self.random, self.http, self.began = random.Random(self.seed), waiting.free_port(), time.monotonic()
+        self.sql(SETUP)
+        self.sql(FREIGHT.format(rows=self.freight_rows))
+        self.bulks = 0
+        for _ in range(2):
+            self.make_bulk()
+        self.first = {table: dict(self.sql(f"select id, v from {table}")) for table in AUDITED}
+        self.large = None
+
+    def make_bulk(self):
+        self.sql(f"create table bulk{self.bulks}(id int primary key, body text); "
+                 f"insert into bulk{self.bulks} select g, repeat('b', 150) from generate_series(1, {self.bulk_rows}) g")
+        self.bulks += 1
+
+    def audit(self, table):
+        return self.sql(f"select op, old_id, new_id, v from {'audit' if table == 'stock' else table + '_audit'} order by seq")
+
+    # ---- killing
+
+    def kill_under_load(self, kills):
+        """Kills so often, from the first start on; then lets it catch up and stop in order."""
+        plan = Plan(kills, self.random)
+        load = [Load(self, number, self.seed) for number in range(3)]
+        for writer in load:
+            writer.start()
+        try:
+            while plan.goes_on():
+                plan.done[self.kill_once(plan.next())] += 1
+        finally:
+            for writer in load:
+                writer.stop()
+        child = self.streaming(self.start_it(), limit=120)
+        self.wait_confirmed(child, limit=300)
+        self.assertEqual(child.stop(60), 0, child.stderr())
+        self.killed(child.stderr())
+        print(f"     seed {self.seed}: {plan.text()}", flush=True)
+        self.assertTrue(plan.has_shares(), plan.text())
+        audits = {table: self.audit(table) for table in AUDITED}
+        self.assertGreater(len(audits["stock"]), 20 * kills, "hardly any load")
+        return audits
+
+    def tell(self, audits, lost=0, **more):
+        """The figures, once the judges have found nothing."""
+        figures = {"changes audited": sum(map(len, audits.values())), "lost": lost, **{name.replace("_", " "): number for name, number in more.items()}}
+        print(f"     seed {self.seed}: " + ", ".join(f"{number} {name}" for name, number in figures.items()) +
+              f"; {time.monotonic() - self.began:.0f} s", flush=True)
+
+    def kill_once(self, place):
+        started = time.monotonic()
+        child = self.start_it()
+        if not self.may_be_killed():
+            self.until("it may be killed", lambda: child.ended() or self.may_be_killed(), 60)
+            place = SNAPSHOT
+        proof = {SNAPSHOT: self.in_snapshot, LARGE: self.in_large, EARLY: self.early, ELSEWHERE: self.anywhere}[place](child)
+        self.assertIsNone(child.ended())
+        child.kill()
+        took = time.monotonic() - started
+        log = child.stderr()
+        child.__exit__()
+        self.killed(log)
+        proved = proof and self.is_proved(place, proof, log, took)
+        return place if proved else ELSEWHERE
+
+    def is_proved(self, place, proof, log, took):
+        had_part = self.has_part_of_large()
+        if place == SNAPSHOT:
+            return f'msg="table read" table={proof} ' not in log
+        return had_part if place == LARGE else took < EARLY_SECONDS
+
+    def has_part_of_large(self):
+        if not self.large or not self.large.left:
+            return False
+        self.large.left = self.large.rows - self.freight_beyond(self.large.before)
+        return 0 < self.large.left < self.large.rows
+
+    def early(self, _child):
+        time.sleep(self.random.random() * (EARLY_SECONDS - 0.02))
+        return True
+
+    def anywhere(self, child):
+        if self.random.random() < 0.5:
+            self.status_when(child, "it streams", lambda s: s["source"]["phase"] == "streaming")
+        time.sleep(self.random.choice((0.1, 0.4, 1.0)) * (0.5 + self.random.random()))
+        return False
+
+    def in_snapshot(self, child):
+        """Waits until some way into the reading of a table: of those that are left, else of a new one. Gives its name."""
+        deep = self.random.random() * 0.9 * self.bulk_rows
+        status = self.status_when(child, "it streams or reads tables", lambda s: s["source"]["phase"] == "streaming" or self.is_reading(s))
+        if not self.is_reading(status):
+            self.make_bulk()
+            self.status_when(child, "the new table is read", lambda s: self.is_reading(s) or f"bulk{self.bulks - 1} rows" in child.stderr())
+        status = self.status_when(child, "deep in a snapshot", lambda s: not self.is_reading(s) or s["source"]["snapshot_rows"] >= deep)
+        return status["source"]["detail"] if self.is_reading(status) else None
+
+    def is_reading(self, status):
+        return status["source"]["phase"] == "snapshot" and status["source"]["detail"].startswith("public.")
+
+    def in_large(self, child):
+        """Waits until some way into the delivery of a large transaction: one that a kill has left half delivered, or a new one."""
+        share = self.random.random()
+        if not self.large or not self.large.left or self.large.tries == 4:
+            status = self.status_when(child, "the sink is in the stream", self.is_in_stream)
+            self.make_large()
+        else:
+            status = self.status_when(child, "it delivers", lambda s: self.is_in_stream(s) and self.delivered(s) > 0)
+            self.large.tries += 1
+        goal = self.delivered(status) + 1 + share * 0.7 * self.deliveries(self.large.left)
+        end = time.monotonic() + 20
+        self.status_when(child, "part of a large transaction", lambda s: self.delivered(s) >= goal or time.monotonic() > end)
+        return True
+
+    def is_in_stream(self, status):
+        """Snapshots are read, and the first one is in the sink too."""
+        return status["source"]["phase"] == "streaming" and all(branch["durable_lsn"] != "0/0" for branch in status["branches"])
+
+    def make_large(self):
+        self.large_begins()
+        before = self.cluster.value("select coalesce(max(v), 0) from freight", database=self.database)
+        self.sql(LARGE_TRANSACTION.format(rows=self.freight_rows, rest=self.random.randrange(5)))
+        rows = self.cluster.value("select count(*) from freight_audit where v > %s and op <> 'd'", before, database=self.database)
+        self.assertGreater(rows, 10_000)
+        self.large = Large(before, rows)
+
+    def status_when(self, child, what, is_so):
+        """The first answer of /status that is so."""
+        def asked():
+            code, body = program.http_get(self.http, "/status")
+            status = json.loads(body) if code == 200 else None
+            return status if status and is_so(status) else None
+        return waiting.until(what, asked, 120, step=0.002, alive=child.ended)
