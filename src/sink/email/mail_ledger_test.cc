@@ -77,6 +77,28 @@ TEST_F(MailLedgerTest, AfterABootEveryIntentWithoutAnEndIsInDoubt) {
   EXPECT_EQ(state(ledger, 3), MailState::kStarted);
 }
 
+TEST_F(MailLedgerTest, ProgressOverManyTablesOutlivesRestarts) {
+  Offset offset;
+  offset.position = {7, 3};
+  offset.message_type = "INSERT";
+  offset.tables = TableSet({16386, 16411});
+  {
+    auto ledger = open();
+    ASSERT_TRUE(ledger.advance("slot", offset));
+  }
+  for (int times = 0; times < 3; ++times) {  // from the second on, what was written anew is read
+    auto ledger = open();
+    ASSERT_TRUE(ledger.progress().contains("slot"));
+    EXPECT_EQ(ledger.progress().at("slot"), offset);
+  }
+  auto ledger = open();
+  offset.position = {8, 1};
+  Offset of_stream = offset;  // a batch of the stream says nothing of tables
+  of_stream.tables = {};
+  ASSERT_TRUE(ledger.advance("slot", of_stream));
+  EXPECT_EQ(ledger.progress().at("slot"), offset);
+}
+
 TEST_F(MailLedgerTest, TornLastLineIsLeftOut) {
   {
     auto ledger = open();
