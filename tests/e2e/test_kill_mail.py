@@ -1,0 +1,99 @@
+"""SIGKILL under load, e-mail: one message for each event and recipient, but for the window that docs/delivery.md names."""
+import collections
+import json
+
+from support.case import slow
+from support.judges import judge_mails
+from support.killer import LONG, SHORT, KillCase
+from support.smtp import Mailbox
+
+# Of the changes a sixteenth is mailed, by key, so that each key's are whole.
+BRANCH = """
+[branch.mail]
+[branch.mail.sql]
+"public.(stock|freight)" = \"\"\"SELECT lsn, seq, 'k' || row.id || '@example.com' AS email, table_name AS tab, op, coalesce(before.id, 0) AS old_id,
+  coalesce(after.id, 0) AS new_id, row.v AS v FROM changes WHERE row.id % 16 = 0\"\"\"
+"public.bulk.*" = \"\"\"SELECT lsn, seq, 'k' || row.id || '@example.com' AS email, table_name AS tab, op, 0 AS old_id,
+  row.id AS new_id, row.id AS v FROM changes WHERE row.id % 400 = 0\"\"\"
+[branch.mail.sink]
+type = "email"
+host = "127.0.0.1"
+port = $PORT
+mail.tls = "none"
+mail.from = "shop@example.com"
+mail.on.doubt = "$DOUBT"
+mail.subject = "${tab} ${op} ${old_id} ${new_id} ${v}"
+mail.text = "It has changed."
+"""
+
+
+class KillMail(KillCase):
+    sinks_keys = "mod(new_id, 16) = 0"
+
+    def setUp(self):
+        super().setUp()
+        self.mailbox = Mailbox().start()
+        self.addCleanup(self.mailbox.stop)
+        self.doubts = 0
+
+    def start_it(self):
+        return self.start("run", self.config)
+
+    def killed(self, log):
+        self.doubts += log.count('msg="message in doubt is')
+
+    def delivered(self, _status):
+        return len(self.mailbox.messages)
+
+    def freight_beyond(self, v):
+        return len({event[3] for _, event in self.mails()["freight"] if event[0] in "cu" and event[3] > v})
+
+    def mails(self):
+        """By table (Message-ID, event); an event as its audit has it."""
+        out = collections.defaultdict(list)
+        for mail in self.mailbox.seen():
+            table, *event = mail.header("Subject").split()
+            out[table].append((mail.header("Message-ID"), event_of(*event)))
+            self.assertEqual(mail.recipients, [f"k{event[2] if event[0] != 'd' else event[1]}@example.com"])
+        return out
+
+    def letters(self):
+        """By table the events of the dead letters."""
+        path, out = self.folder / f"state/{self.name}.mail.dead-letters.jsonl", collections.defaultdict(set)
+        for letter in map(json.loads, path.read_text().splitlines() if path.exists() else ()):
+            self.assertIn("mail.on.doubt is skip", letter["message"])
+            row = letter["after"]
+            out[row["tab"]].add(event_of(row["op"], row["old_id"], row["new_id"], row["v"]))
+        return out
+
+    def run_kills(self, kills, on_doubt):
+        self.config = self.pipeline(BRANCH.replace("$PORT", str(self.mailbox.port)).replace("$DOUBT", on_doubt), common=f'http.listen = "127.0.0.1:{self.http}"',
+                                    source='table.include.list = ["public.stock", "public.freight", "public.bulk.*"]\ntable.refresh.interval.ms = 200')
+        audits = {table: [c for c in audit if (c[2] or c[1]) % 16 == 0] for table, audit in self.kill_under_load(kills).items()}
+        mails, letters, doubled = self.mails(), self.letters(), []
+        for table, audit in audits.items():
+            first = {key: v for key, v in self.first[table].items() if key % 16 == 0}
+            problems, twice = judge_mails(mails[table], audit, first, letters[table])
+            self.assertEqual(problems[:3], [], table)
+            doubled += twice
+        for number in range(self.bulks):
+            self.assertEqual({event[2] for _, event in mails[f"bulk{number}"]}, set(range(400, self.bulk_rows + 1, 400)))
+        self.tell(audits, doubled=len(doubled), in_doubt=self.doubts)
+
+    def test_mail_resend(self):
+        self.run_kills(SHORT, "resend")
+
+    def test_mail_skip(self):
+        self.run_kills(SHORT, "skip")
+
+    @slow
+    def test_mail_resend_long(self):
+        self.run_kills(LONG, "resend")
+
+    @slow
+    def test_mail_skip_long(self):
+        self.run_kills(LONG, "skip")
+
+
+def event_of(op, old_id, new_id, v):
+    return (op, int(old_id) or None, int(new_id) or None, int(v))
