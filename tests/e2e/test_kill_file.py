@@ -4,7 +4,7 @@ import json
 
 from support.case import slow
 from support.judges import Events, judge_events
-from support.killer import LONG, SHORT, KillCase
+from support.killer import LONG, SHORT, Held, KillCase
 
 BRANCH = """
 [branch.lines.sink]
@@ -23,21 +23,26 @@ class KillFile(KillCase):
     def start_it(self):
         return self.start("run", self.config)
 
+    def durable(self):
+        return json.loads((self.folder / "lines.jsonl.progress").read_text())["length"]
+
     def large_begins(self):
-        """What is behind the length that is durable now may be cut off and written again."""
-        progress = self.folder / "lines.jsonl.progress"
-        self.durable = json.loads(progress.read_text())["length"]
+        self.begins = self.durable()  # what is behind it may be cut off and written again
 
     def freight_beyond(self, v):
-        found = set()
+        found, kept, durable = set(), 0, self.durable()
         with open(self.path, "rb") as lines:
-            lines.seek(self.durable)
+            lines.seek(self.begins)
+            place = self.begins
             for line in lines:  # a kill may leave a torn one at the end
-                if line.startswith(b'{"topic":"shop.public.freight"') and line.endswith(b"\n"):
-                    value = json.loads(line)["value"]
-                    if value and value["op"] in "cu" and value["after"]["v"] > v:
-                        found.add(value["after"]["v"])
-        return len(found)
+                place += len(line)
+                if not line.startswith(b'{"topic":"shop.public.freight"') or not line.endswith(b"\n"):
+                    continue
+                value = json.loads(line)["value"]
+                if value and value["op"] in "cu" and value["after"]["v"] > v:
+                    found.add(value["after"]["v"])
+                    kept += place <= durable
+        return Held(len(found), len(found), kept)
 
     def records(self):
         """By table (key, value). A torn line would be no JSON."""

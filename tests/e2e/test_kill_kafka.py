@@ -4,7 +4,7 @@ import json
 from support import kafka
 from support.case import slow
 from support.judges import Events, judge_events
-from support.killer import AUDITED, LONG, SHORT, KillCase
+from support.killer import AUDITED, LONG, SHORT, Held, KillCase
 
 
 class KillKafka(KillCase):
@@ -34,12 +34,12 @@ class KillKafka(KillCase):
         self.before = kafka.ends(self.kafka, self.topic("freight"))
 
     def freight_beyond(self, v):
-        found = set()
+        found = []
         for message in kafka.read(self.kafka, self.topic("freight"), self.before):
             value = json.loads(message.value()) if message.value() is not None else None
             if value and value["op"] in "cu" and value["after"]["v"] > v:
-                found.add(value["after"]["v"])
-        return len(found)
+                found.append(value["after"]["v"])
+        return Held(len(set(found)), len(found), len(found))
 
     def records(self, table):
         partition_of = {}

@@ -43,8 +43,10 @@ duckdb.mode = "mirror"
 class Load(threading.Thread):
     """Writers' work on a connection of its own until stop(): small and larger transactions, rollbacks, key changes."""
 
-    def __init__(self, case, number, seed):
+    def __init__(self, case, number, seed, pause=0.01):
+        """pause: how long at most between two transactions, in seconds."""
         super().__init__(daemon=True)
+        self.pause = pause
         self.connection = case.cluster.connect(case.database, autocommit=False)
         self.random, self.number, self.ended = random.Random(seed * 1000 + number), number, threading.Event()
         self.made, self.transactions, self.error = 0, 0, None
@@ -64,7 +66,7 @@ class Load(threading.Thread):
                         self.change(cursor)
                     self.connection.rollback() if self.random.random() < 0.1 else self.connection.commit()
                     self.transactions += 1
-                    time.sleep(self.random.random() * 0.01)
+                    time.sleep(self.random.random() * self.pause)
         except Exception as error:  # told by stop()
             self.error = error
 

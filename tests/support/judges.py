@@ -141,18 +141,17 @@ def judge_events(events, audit, first, once):
 
 def judge_mails(mails, audit, first, skipped=()):
     """mails: (Message-ID, (op, old_id, new_id, v)) of one table in the order of their arrival, op r for a row of its snapshot; skipped: the events
-    that are known not to be sent again. Gives what is wrong, and the events that came more than once."""
-    ids, order = collections.defaultdict(list), []
+    that are known not to be sent again. An event may come again as the same message; one of a snapshot is another with each snapshot."""
+    ids, order = collections.defaultdict(set), []
     for message_id, event in mails:
         if event not in ids:
             order.append(event)
-        ids[event].append(message_id)
-    doubled = [event for event, of_event in ids.items() if len(of_event) > 1 and event[0] != "r"]
-    problems = [f"{event} was sent as {len(set(ids[event]))} messages" for event in doubled if len(set(ids[event])) > 1]
+        ids[event].add(message_id)
+    problems = [f"{event} was sent as {len(of_event)} messages" for event, of_event in ids.items() if len(of_event) > 1 and event[0] != "r"]
     due = [change for change in audit if change in ids or change not in skipped]
     reads = collections.defaultdict(list)
     for op, _, new_id, v in order:
         if op == "r":
             reads[new_id].append(v)
     changes = by_key(event for event in order if event[0] != "r")
-    return problems + judge_from_snapshot(reads, changes, by_key(due), first), doubled
+    return problems + judge_from_snapshot(reads, changes, by_key(due), first)

@@ -7,6 +7,7 @@
 What a kill was is found out after it: one that misses its place counts as 'elsewhere', and the plan makes up for it.
 """
 import collections
+import dataclasses
 import json
 import math
 import os
@@ -21,6 +22,7 @@ SNAPSHOT, LARGE, EARLY, ELSEWHERE = "in a snapshot", "in a large transaction", "
 MUST = {SNAPSHOT: 0.20, LARGE: 0.20, EARLY: 0.10}     # the shares of all kills that are asserted
 AIM = {SNAPSHOT: 0.25, LARGE: 0.25, EARLY: 0.15}      # and those that are planned
 EARLY_SECONDS = 0.2
+CAUGHT_UP_BYTES = 2 << 20  # some instants of the load
 AUDITED = ("stock", "freight")
 SHORT = int(os.environ.get("MILLRACE_KILLS", "10"))
 LONG = int(os.environ.get("MILLRACE_KILLS_LONG", "260"))
@@ -76,11 +78,25 @@ class Plan:
         return f"{self.done.total()} kills: " + ", ".join(f"{self.done[place]} {place}" for place in (SNAPSHOT, LARGE, EARLY, ELSEWHERE))
 
 
+@dataclasses.dataclass
+class Held:
+    """What a sink has of a large transaction: rows (each once), records, and how many of these it keeps at the next start."""
+    rows: int
+    records: int
+    kept: int
+
+
 class Large:
     """A large transaction: the highest v before it, the rows for the sink that it gave a new one, how many of these the sink lacked after the last kill."""
 
     def __init__(self, before, rows):
-        self.before, self.rows, self.left, self.tries = before, rows, rows, 0
+        self.before, self.rows, self.left, self.kept, self.tries = before, rows, rows, 0, 0
+
+    def was_going_on(self, held):
+        """Called after each kill: whether the process that was killed had delivered some of it, and not all was there."""
+        delivers, self.kept = held.records > self.kept, held.kept
+        self.left = self.rows - held.rows
+        return delivers and 0 < self.left
 
 
 class KillCase(ServerCase):
@@ -88,13 +104,14 @@ class KillCase(ServerCase):
 
     freight_rows = 20_000
     bulk_rows = 40_000   # of each table that is only there to be snapshotted
+    pause = 0.01         # of a writer after a transaction, in seconds at most
     sinks_keys = "true"  # SQL on new_id: which changes of freight_audit the sink is to have
 
     def start_it(self):
         raise NotImplementedError
 
     def freight_beyond(self, v):
-        """How many rows of freight the sink has with a v above this one; asked while nothing runs."""
+        """What the sink has (Held) of the rows of freight with a v above this one; asked while nothing runs."""
         raise NotImplementedError
 
     def delivered(self, status):
@@ -141,7 +158,7 @@ class KillCase(ServerCase):
     def kill_under_load(self, kills):
         """Kills so often, from the first start on; then lets it catch up and stop in order."""
         plan = Plan(kills, self.random)
-        load = [Load(self, number, self.seed) for number in range(3)]
+        load = [Load(self, number, self.seed, self.pause) for number in range(3)]
         for writer in load:
             writer.start()
         try:
@@ -179,20 +196,16 @@ class KillCase(ServerCase):
         log = child.stderr()
         child.__exit__()
         self.killed(log)
-        proved = proof and self.is_proved(place, proof, log, took)
+        proved = self.is_proved(place, proof, log, took)
         return place if proved else ELSEWHERE
 
     def is_proved(self, place, proof, log, took):
-        had_part = self.has_part_of_large()
+        was_in_large = self.large and self.large.left and self.large.was_going_on(self.freight_beyond(self.large.before))
+        if place == ELSEWHERE or not proof:
+            return False
         if place == SNAPSHOT:
             return f'msg="table read" table={proof} ' not in log
-        return had_part if place == LARGE else took < EARLY_SECONDS
-
-    def has_part_of_large(self):
-        if not self.large or not self.large.left:
-            return False
-        self.large.left = self.large.rows - self.freight_beyond(self.large.before)
-        return 0 < self.large.left < self.large.rows
+        return was_in_large if place == LARGE else took < EARLY_SECONDS
 
     def early(self, _child):
         time.sleep(self.random.random() * (EARLY_SECONDS - 0.02))
@@ -221,7 +234,9 @@ class KillCase(ServerCase):
         """Waits until some way into the delivery of a large transaction: one that a kill has left half delivered, or a new one."""
         share = self.random.random()
         if not self.large or not self.large.left or self.large.tries == 4:
-            status = self.status_when(child, "the sink is in the stream", self.is_in_stream)
+            self.status_when(child, "the sink is in the stream", self.is_in_stream)
+            child.until("nearly all is in the sink", lambda: self.lag() < CAUGHT_UP_BYTES, 120)  # so that the transaction comes next
+            status = self.status_when(child, "an answer", bool)
             self.make_large()
         else:
             status = self.status_when(child, "it delivers", lambda s: self.is_in_stream(s) and self.delivered(s) > 0)
@@ -234,6 +249,10 @@ class KillCase(ServerCase):
     def is_in_stream(self, status):
         """Snapshots are read, and the first one is in the sink too."""
         return status["source"]["phase"] == "streaming" and all(branch["durable_lsn"] != "0/0" for branch in status["branches"])
+
+    def lag(self):
+        """Bytes of WAL that the slot holds back, by the server's word."""
+        return self.slot_row("(pg_current_wal_insert_lsn() - coalesce(confirmed_flush_lsn, '0/0'))::bigint")[0]
 
     def make_large(self):
         self.large_begins()
