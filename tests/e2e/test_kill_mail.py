@@ -95,11 +95,11 @@ class KillMail(KillCase):
 
     @slow
     def test_mail_resend_long(self):
-        self.run_kills(LONG, "resend")
+        self.run_kills(LONG // 2, "resend")
 
     @slow
     def test_mail_skip_long(self):
-        self.run_kills(LONG, "skip")
+        self.run_kills(LONG // 2, "skip")
 
 
 def event_of(op, old_id, new_id, v):

@@ -22,6 +22,32 @@ end $$;
 insert into stock(id, body) select g, 'first' from generate_series(1, 100) g;
 create trigger watch after insert or update or delete on stock for each row execute function watch();
 """
+# freight: the table of the large transactions, each of which changes every row and makes a fifth of them anew.
+FREIGHT = """
+create table freight(id int primary key, v bigint not null default nextval('vs'), body text);
+alter table freight replica identity full;
+create table freight_audit(seq bigserial primary key, op text, old_id int, new_id int, v bigint);
+create function watch_freight() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE' then
+    insert into freight_audit(op, old_id, new_id, v) select 'd', id, null, v from gone;
+  elsif tg_op = 'INSERT' then
+    insert into freight_audit(op, old_id, new_id, v) select 'c', null, id, v from fresh;
+  else
+    insert into freight_audit(op, old_id, new_id, v) select 'u', id, id, v from fresh;
+  end if;
+  return null;
+end $$;
+insert into freight(id, body) select g, repeat('f', 100) from generate_series(1, {rows}) g;
+create trigger watch_insert after insert on freight referencing new table as fresh for each statement execute function watch_freight();
+create trigger watch_update after update on freight referencing new table as fresh for each statement execute function watch_freight();
+create trigger watch_delete after delete on freight referencing old table as gone for each statement execute function watch_freight();
+"""
+LARGE_TRANSACTION = """
+update freight set v = nextval('vs');
+delete from freight where id % 5 = {rest};
+insert into freight(id, body) select g, repeat('g', 100) from generate_series(1, {rows}) g where g % 5 = {rest};
+"""
 DUCK = """
 [branch.history]
 tables = ["public.stock"]

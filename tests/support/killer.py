@@ -15,7 +15,7 @@ import random
 import time
 
 from support import program, waiting
-from support.audited import SETUP, Load
+from support.audited import FREIGHT, LARGE_TRANSACTION, SETUP, Load
 from support.case import ServerCase
 
 SNAPSHOT, LARGE, EARLY, ELSEWHERE = "in a snapshot", "in a large transaction", "early", "elsewhere"
@@ -25,33 +25,7 @@ EARLY_SECONDS = 0.2
 CAUGHT_UP_BYTES = 2 << 20  # some instants of the load
 AUDITED = ("stock", "freight")
 SHORT = int(os.environ.get("MILLRACE_KILLS", "10"))
-LONG = int(os.environ.get("MILLRACE_KILLS_LONG", "260"))
-# freight: the table of the large transactions, each of which changes every row and makes a fifth of them anew.
-FREIGHT = """
-create table freight(id int primary key, v bigint not null default nextval('vs'), body text);
-alter table freight replica identity full;
-create table freight_audit(seq bigserial primary key, op text, old_id int, new_id int, v bigint);
-create function watch_freight() returns trigger language plpgsql as $$
-begin
-  if tg_op = 'DELETE' then
-    insert into freight_audit(op, old_id, new_id, v) select 'd', id, null, v from gone;
-  elsif tg_op = 'INSERT' then
-    insert into freight_audit(op, old_id, new_id, v) select 'c', null, id, v from fresh;
-  else
-    insert into freight_audit(op, old_id, new_id, v) select 'u', id, id, v from fresh;
-  end if;
-  return null;
-end $$;
-insert into freight(id, body) select g, repeat('f', 100) from generate_series(1, {rows}) g;
-create trigger watch_insert after insert on freight referencing new table as fresh for each statement execute function watch_freight();
-create trigger watch_update after update on freight referencing new table as fresh for each statement execute function watch_freight();
-create trigger watch_delete after delete on freight referencing old table as gone for each statement execute function watch_freight();
-"""
-LARGE_TRANSACTION = """
-update freight set v = nextval('vs');
-delete from freight where id % 5 = {rest};
-insert into freight(id, body) select g, repeat('g', 100) from generate_series(1, {rows}) g where g % 5 = {rest};
-"""
+LONG = int(os.environ.get("MILLRACE_KILLS_LONG", "260"))  # of each sink: of the four together more than 1,000
 
 
 class Plan:
@@ -117,10 +91,6 @@ class KillCase(ServerCase):
     def delivered(self, status):
         """A number that grows as a process delivers, by which the kills inside a large transaction are timed."""
         return sum(branch["events"] for branch in status["branches"])
-
-    def deliveries(self, rows):
-        """How much delivered() grows with so many changes of freight."""
-        return rows
 
     def large_begins(self):
         """Called before a large transaction is made."""
@@ -241,7 +211,7 @@ class KillCase(ServerCase):
         else:
             status = self.status_when(child, "it delivers", lambda s: self.is_in_stream(s) and self.delivered(s) > 0)
             self.large.tries += 1
-        goal = self.delivered(status) + 1 + share * 0.7 * self.deliveries(self.large.left)
+        goal = self.delivered(status) + 1 + share * 0.7 * self.large.left
         end = time.monotonic() + 20
         self.status_when(child, "part of a large transaction", lambda s: self.delivered(s) >= goal or time.monotonic() > end)
         return True
