@@ -88,10 +88,10 @@ class KillMail(KillCase):
         self.tell(audits, doubled=doubled, in_doubt=self.doubts, skipped_and_not_arrived=missing)
 
     def test_mail_resend(self):
-        self.run_kills(SHORT, "resend")
+        self.run_kills(SHORT // 2, "resend")
 
     def test_mail_skip(self):
-        self.run_kills(SHORT, "skip")
+        self.run_kills(SHORT // 2, "skip")
 
     @slow
     def test_mail_resend_long(self):

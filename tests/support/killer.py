@@ -239,6 +239,6 @@ class KillCase(ServerCase):
             status = json.loads(body) if code == 200 else None
             return status if status and is_so(status) else None
         try:
-            return waiting.until(what, asked, 120, step=0.002, alive=child.ended)
+            return waiting.until(what, asked, 120, step=0.004, alive=child.ended)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{program.http_get(self.http, '/status')}\n{child.stderr()[-4000:]}") from None
