@@ -76,8 +76,6 @@ class Large:
 class KillCase(ServerCase):
     """A test of one sink: says how millrace is started and what the sink has of a large transaction, and judges at the end."""
 
-    freight_rows = 20_000
-    bulk_rows = 40_000   # of each table that is only there to be snapshotted
     pause = 0.01         # of a writer after a transaction, in seconds at most
     sinks_keys = "true"  # SQL on new_id: which changes of freight_audit the sink is to have
 
@@ -107,6 +105,9 @@ class KillCase(ServerCase):
         self.seed = int(os.environ.get("MILLRACE_KILL_SEED", random.SystemRandom().randint(1, 999_999)))
         print(f"     seed {self.seed} ({self._testMethodName}); MILLRACE_KILL_SEED={self.seed} repeats the plan", flush=True)
         self.random, self.http, self.began = random.Random(self.seed), waiting.free_port(), time.monotonic()
+        is_long = getattr(getattr(self, self._testMethodName), "slow", False)
+        self.freight_rows = 20_000 if is_long else 12_000
+        self.bulk_rows = 40_000 if is_long else 20_000  # of each table that is only there to be snapshotted
         self.sql(SETUP)
         self.sql(FREIGHT.format(rows=self.freight_rows))
         self.bulks = 0
