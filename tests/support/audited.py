@@ -72,7 +72,7 @@ class Load(threading.Thread):
     def __init__(self, case, number, seed, pause=0.01):
         """pause: how long at most between two transactions, in seconds."""
         super().__init__(daemon=True)
-        self.pause = pause
+        self.pause, self.rests = pause, threading.Event()  # rests: no transaction is begun while it is set
         self.connection = case.cluster.connect(case.database, autocommit=False)
         self.random, self.number, self.ended = random.Random(seed * 1000 + number), number, threading.Event()
         self.made, self.transactions, self.error = 0, 0, None
@@ -88,6 +88,9 @@ class Load(threading.Thread):
         try:
             with self.connection.cursor() as cursor:
                 while not self.ended.is_set():
+                    if self.rests.is_set():
+                        self.ended.wait(0.02)
+                        continue
                     for _ in range(self.random.choice((1, 1, 2, 5, 40))):
                         self.change(cursor)
                     self.connection.rollback() if self.random.random() < 0.1 else self.connection.commit()

@@ -7,6 +7,7 @@
 What a kill was is found out after it: one that misses its place counts as 'elsewhere', and the plan makes up for it.
 """
 import collections
+import contextlib
 import dataclasses
 import json
 import math
@@ -22,6 +23,7 @@ SNAPSHOT, LARGE, EARLY, ELSEWHERE = "in a snapshot", "in a large transaction", "
 MUST = {SNAPSHOT: 0.20, LARGE: 0.20, EARLY: 0.10}     # the shares of all kills that are asserted
 AIM = {SNAPSHOT: 0.25, LARGE: 0.25, EARLY: 0.15}      # and those that are planned
 EARLY_SECONDS = 0.2
+PATIENCE = 300  # seconds for what takes some of them on a machine that is idle
 CAUGHT_UP_BYTES = 2 << 20  # some instants of the load
 AUDITED = ("stock", "freight")
 SHORT = int(os.environ.get("MILLRACE_KILLS", "10"))
@@ -37,7 +39,7 @@ class Plan:
     def goes_on(self):
         """Until all are done; longer, where too many missed their place, but not without end."""
         total = self.done.total()
-        return total < self.kills or (not self.has_shares() and total < 2 * self.kills)
+        return total < self.kills or (not self.has_shares() and total < 3 * self.kills)
 
     def has_shares(self):
         return all(self.done[place] >= share * self.done.total() for place, share in MUST.items())
@@ -106,7 +108,7 @@ class KillCase(ServerCase):
         print(f"     seed {self.seed} ({self._testMethodName}); MILLRACE_KILL_SEED={self.seed} repeats the plan", flush=True)
         self.random, self.http, self.began = random.Random(self.seed), waiting.free_port(), time.monotonic()
         is_long = getattr(getattr(self, self._testMethodName), "slow", False)
-        self.freight_rows = 20_000 if is_long else 12_000
+        self.freight_rows = 20_000
         self.bulk_rows = 40_000 if is_long else 20_000  # of each table that is only there to be snapshotted
         self.sql(SETUP)
         self.sql(FREIGHT.format(rows=self.freight_rows))
@@ -129,17 +131,17 @@ class KillCase(ServerCase):
     def kill_under_load(self, kills):
         """Kills so often, from the first start on; then lets it catch up and stop in order."""
         plan = Plan(kills, self.random)
-        load = [Load(self, number, self.seed, self.pause) for number in range(3)]
-        for writer in load:
+        self.load = [Load(self, number, self.seed, self.pause) for number in range(3)]
+        for writer in self.load:
             writer.start()
         try:
             while plan.goes_on():
                 plan.done[self.kill_once(plan.next())] += 1
         finally:
-            for writer in load:
+            for writer in self.load:
                 writer.stop()
-        child = self.streaming(self.start_it(), limit=120)
-        self.wait_confirmed(child, limit=300)
+        child = self.streaming(self.start_it(), limit=PATIENCE)
+        self.wait_confirmed(child, limit=PATIENCE)
         self.assertEqual(child.stop(60), 0, child.stderr())
         self.killed(child.stderr())
         print(f"     seed {self.seed}: {plan.text()}", flush=True)
@@ -194,9 +196,20 @@ class KillCase(ServerCase):
         status = self.status_when(child, "it streams or reads tables", lambda s: s["source"]["phase"] == "streaming" or self.is_reading(s))
         if not self.is_reading(status):
             self.make_bulk()
-            self.status_when(child, "the new table is read", lambda s: self.is_reading(s) or f"bulk{self.bulks - 1} rows" in child.stderr())
+            with self.writers_rest():  # a sink that is behind holds the look for new tables up
+                self.status_when(child, "the new table is read", lambda s: self.is_reading(s) or f"bulk{self.bulks - 1} rows" in child.stderr())
         status = self.status_when(child, "deep in a snapshot", lambda s: not self.is_reading(s) or s["source"]["snapshot_rows"] >= deep)
         return status["source"]["detail"] if self.is_reading(status) else None
+
+    @contextlib.contextmanager
+    def writers_rest(self):
+        for writer in self.load:
+            writer.rests.set()
+        try:
+            yield
+        finally:
+            for writer in self.load:
+                writer.rests.clear()
 
     def is_reading(self, status):
         return status["source"]["phase"] == "snapshot" and status["source"]["detail"].startswith("public.")
@@ -205,8 +218,9 @@ class KillCase(ServerCase):
         """Waits until some way into the delivery of a large transaction: one that a kill has left half delivered, or a new one."""
         share = self.random.random()
         if not self.large or not self.large.left or self.large.tries == 4:
-            self.status_when(child, "the sink is in the stream", self.is_in_stream)
-            child.until("nearly all is in the sink", lambda: self.lag() < CAUGHT_UP_BYTES, 120)  # so that the transaction comes next
+            with self.writers_rest():
+                self.status_when(child, "the sink is in the stream", self.is_in_stream)
+                child.until("nearly all is in the sink", lambda: self.lag() < CAUGHT_UP_BYTES, PATIENCE)  # so that the transaction comes next
             status = self.status_when(child, "an answer", bool)
             self.make_large()
         else:
@@ -240,6 +254,6 @@ class KillCase(ServerCase):
             status = json.loads(body) if code == 200 else None
             return status if status and is_so(status) else None
         try:
-            return waiting.until(what, asked, 120, step=0.004, alive=child.ended)
+            return waiting.until(what, asked, PATIENCE, step=0.004, alive=child.ended)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{program.http_get(self.http, '/status')}\n{child.stderr()[-4000:]}") from None

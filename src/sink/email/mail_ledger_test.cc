@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 namespace millrace {
@@ -29,9 +30,9 @@ class MailLedgerTest : public ::testing::Test {
 
   static MailId id(uint64_t n) { return {"slot", {n, 1}, "00ff"}; }
 
-  static MailState state(const MailLedger& ledger, uint64_t n) {
+  static std::optional<MailState> state(const MailLedger& ledger, uint64_t n) {
     const MailState* found = ledger.find(id(n));
-    return found == nullptr ? MailState{'?'} : *found;
+    return found == nullptr ? std::nullopt : std::optional(*found);
   }
 
   std::string read() const {
