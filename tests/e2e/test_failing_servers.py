@@ -10,7 +10,8 @@ import time
 
 import psycopg2
 
-from e2e.test_kill import DUCK, SETUP, Load, judge_history, judge_kafka
+from support.audited import DUCK, SETUP, Load
+from support.judges import judge_history, judge_kafka
 from support import kafka, program, vitals, waiting, warehouse
 from support.case import ServerCase, slow
 from support.disk import SmallDisk

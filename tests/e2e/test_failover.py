@@ -5,7 +5,8 @@ import re
 import time
 import unittest
 
-from e2e.test_kill import DUCK, SETUP, Load, judge_history
+from support.audited import DUCK, SETUP, Load
+from support.judges import judge_history
 from support import program, standby, vitals, waiting, warehouse
 from support.case import ServerCase, slow
 from support.postgres import Cluster

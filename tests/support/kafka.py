@@ -155,12 +155,26 @@ def _consumer(address):
                      "auto.offset.reset": "earliest", "enable.partition.eof": False})
 
 
-def read(address, topic):
-    """All records that the topic has now, as confluent messages, ordered by partition and offset."""
+def _ends(consumer, topic):
+    """By partition (first offset, the one after the last)."""
+    parts = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in parts}
+
+
+def ends(address, topic):
+    """By partition the offset that the next record gets."""
     consumer = _consumer(address)
     try:
-        parts = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in parts}
+        return {p: high for p, (_, high) in _ends(consumer, topic).items()}
+    finally:
+        consumer.close()
+
+
+def read(address, topic, since=None):
+    """All records that the topic has now, as confluent messages, ordered by partition and offset. since: what ends() gave, to leave out what was before."""
+    consumer = _consumer(address)
+    try:
+        ends = {p: (max(low, (since or {}).get(p, 0)), high) for p, (low, high) in _ends(consumer, topic).items()}
         left = {p for p, (low, high) in ends.items() if high > low}
         consumer.assign([TopicPartition(topic, p, ends[p][0]) for p in left])
         out, patience = [], time.monotonic() + 20

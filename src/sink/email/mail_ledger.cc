@@ -106,13 +106,23 @@ void MailLedger::read_line(std::string_view line) {
   if (type == 'B') {
     boot_is_current_ = !options_.boot_id.empty() && content == options_.boot_id;
   } else if (type == 'P') {
-    const auto offset = offset_from_json(take_word(content));
-    if (!offset) return;
-    millrace::advance(progress_, std::string(content), *offset);
-    forget_through(std::string(content), *offset);
+    read_progress(content);
   } else if (type != 'H') {
     read_message(type, content);
   }
+}
+
+// The offset may have blanks, the stream has none.
+void MailLedger::read_progress(std::string_view fields) {
+  const size_t blank = std::min(fields.rfind(' '), fields.size());
+  const auto offset = offset_from_json(fields.substr(0, blank));
+  if (!offset || blank == fields.size()) {
+    ++unreadable_;
+    return;
+  }
+  const std::string stream(fields.substr(blank + 1));
+  millrace::advance(progress_, stream, *offset);
+  forget_through(stream, *offset);
 }
 
 void MailLedger::read_message(char type, std::string_view fields) {

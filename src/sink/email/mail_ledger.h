@@ -83,6 +83,7 @@ class MailLedger {
 
  private:
   void read_line(std::string_view line);
+  void read_progress(std::string_view fields);
   void read_message(char type, std::string_view fields);
   void forget_through(const std::string& stream, const Offset& offset);
   Result<void> rewrite();

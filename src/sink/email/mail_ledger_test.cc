@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 namespace millrace {
@@ -29,9 +30,9 @@ class MailLedgerTest : public ::testing::Test {
 
   static MailId id(uint64_t n) { return {"slot", {n, 1}, "00ff"}; }
 
-  static MailState state(const MailLedger& ledger, uint64_t n) {
+  static std::optional<MailState> state(const MailLedger& ledger, uint64_t n) {
     const MailState* found = ledger.find(id(n));
-    return found == nullptr ? MailState{'?'} : *found;
+    return found == nullptr ? std::nullopt : std::optional(*found);
   }
 
   std::string read() const {
@@ -75,6 +76,28 @@ TEST_F(MailLedgerTest, AfterABootEveryIntentWithoutAnEndIsInDoubt) {
   EXPECT_EQ(state(ledger, 1), MailState::kStarted);
   EXPECT_EQ(state(ledger, 2), MailState::kRefused);
   EXPECT_EQ(state(ledger, 3), MailState::kStarted);
+}
+
+TEST_F(MailLedgerTest, ProgressOverManyTablesOutlivesRestarts) {
+  Offset offset;
+  offset.position = {7, 3};
+  offset.message_type = "INSERT";
+  offset.tables = TableSet({16386, 16411});
+  {
+    auto ledger = open();
+    ASSERT_TRUE(ledger.advance("slot", offset));
+  }
+  for (int times = 0; times < 3; ++times) {  // from the second on, what was written anew is read
+    auto ledger = open();
+    ASSERT_TRUE(ledger.progress().contains("slot"));
+    EXPECT_EQ(ledger.progress().at("slot"), offset);
+  }
+  auto ledger = open();
+  offset.position = {8, 1};
+  Offset of_stream = offset;  // a batch of the stream says nothing of tables
+  of_stream.tables = {};
+  ASSERT_TRUE(ledger.advance("slot", of_stream));
+  EXPECT_EQ(ledger.progress().at("slot"), offset);
 }
 
 TEST_F(MailLedgerTest, TornLastLineIsLeftOut) {

@@ -89,7 +89,7 @@ Result<std::set<uint32_t>> unpublished(postgres::Connection& query, const Postgr
 }
 
 Result<PreparedTables> prepare_tables(postgres::Connection& query, const PostgresConfig& config,
-                                      const TableFilter& filter, bool streams) {
+                                      const TableFilter& filter, bool streams, SessionPast& past) {
   PreparedTables out;
   auto tables = captured_tables(query, filter, config);
   if (tables && streams) {
@@ -98,18 +98,17 @@ Result<PreparedTables> prepare_tables(postgres::Connection& query, const Postgre
     if (*changed) tables = captured_tables(query, filter, config);
   }
   if (!tables) return Failure(tables.error());
-  std::set<uint32_t> missing;
   if (streams) {
     if (tables->empty()) {
       log::warn("no table is captured: check table.include.list and its like");
     }
     auto lacks = unpublished(query, config, *tables);
     if (!lacks) return Failure(lacks.error());
-    missing = std::move(*lacks);
+    past.published_late.merge(*lacks);
     if (auto done = ensure_publication(query, config, *tables); !done) return Failure(done.error());
   }
   for (const TableSchema& table : *tables) {
-    out.captured.push_back({table.oid, table.full_name(), !missing.contains(table.oid),
+    out.captured.push_back({table.oid, table.full_name(), !past.published_late.contains(table.oid),
                             filter.snapshots_table(table.schema, table.name)});
   }
   out.schemas = std::move(*tables);
@@ -190,7 +189,7 @@ Result<postgres::Connection> open_replication_connection(const PostgresConfig& c
 }
 
 Result<Session> open_session(const PostgresConfig& config, const TableFilter& filter,
-                             std::span<const BranchProgress> branches, SessionPast past) {
+                             std::span<const BranchProgress> branches, SessionPast& past) {
   Session session;
   const bool streams = config.snapshot_mode != SnapshotMode::kInitialOnly;
   auto query = open_query_connection(config);
@@ -216,7 +215,7 @@ Result<Session> open_session(const PostgresConfig& config, const TableFilter& fi
   auto history = timeline_history(*session.replication, server->timeline);
   if (!history) return Failure(history.error());
 
-  auto tables = prepare_tables(*query, config, filter, streams);
+  auto tables = prepare_tables(*query, config, filter, streams, past);
   if (!tables) return Failure(tables.error());
   auto plan = plan_start(config, {*slot, *server, *history, branches, tables->captured,
                                   past.has_snapshotted, past.has_streamed});

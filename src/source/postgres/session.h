@@ -39,12 +39,15 @@ struct Session {
 struct SessionPast {
   bool has_snapshotted = false;
   bool has_streamed = false;
+  // OIDs of captured tables that were not published when it came to them: the stream need not have
+  // what is in them, also when the start that published them has failed.
+  std::set<uint32_t> published_late;
 };
 
 // Makes what is missing: publication before slot, for a slot decodes with the catalogue as of its
-// own start.
+// own start. Writes down in `past` what it publishes.
 Result<Session> open_session(const PostgresConfig& config, const TableFilter& filter,
-                             std::span<const BranchProgress> branches, SessionPast past);
+                             std::span<const BranchProgress> branches, SessionPast& past);
 
 // Another one than Session::replication, for a slot of its own.
 Result<postgres::Connection> open_replication_connection(const PostgresConfig& config);
