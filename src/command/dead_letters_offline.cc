@@ -27,8 +27,7 @@ Result<std::unique_ptr<OfflineBranch>> OfflineBranch::open(const Assembly& assem
   std::unique_ptr<OfflineBranch> out(new OfflineBranch(assembly, std::move(*lock)));
   auto built = build_branch(assembly, branch, out->budget_);
   if (!built) return Failure(built.error());
-  out->branch_ =
-      std::make_unique<Branch>(std::move(built->options), std::move(built->parts));
+  out->branch_ = std::make_unique<Branch>(std::move(built->options), std::move(built->parts));
   out->branch_->start();
   if (auto found = out->find_progress(built->store.get()); !found) return Failure(found.error());
   return out;

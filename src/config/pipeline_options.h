@@ -101,9 +101,10 @@ inline constexpr FieldSpec kPipelineFields[] = {
          .check = at_least<0>}),
     field<&PipelineOptions::branch_lag_max>(
         kLagMaxKey,
-        {.doc = "WAL that the server may keep for a branch that takes nothing. Beyond it the branch "
-                "is given up: the slot moves on, and the branch comes back with a snapshot once its "
-                "sink takes changes again. 0: the server keeps all that the branch lacks."}),
+        {.doc =
+             "WAL that the server may keep for a branch that takes nothing. Beyond it the branch "
+             "is given up: the slot moves on, and the branch comes back with a snapshot once its "
+             "sink takes changes again. 0: the server keeps all that the branch lacks."}),
     field<&PipelineOptions::offset_flush_interval_ms>(
         "offset.flush.interval.ms", {.doc = "How often progress is stored and confirmed to the "
                                             "slot. Connect's worker has 60000; a "

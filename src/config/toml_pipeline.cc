@@ -3,8 +3,8 @@
 
 #include "config/nearest.h"
 #include "config/old_names.h"
-#include "config/pipeline_options.h"
 #include "config/pipeline_forms.h"
+#include "config/pipeline_options.h"
 #include "config/postgres_class.h"
 #include "config/table_pattern.h"
 

@@ -58,8 +58,8 @@ struct BranchStatus {
   bool parked = false;
   bool catching_up = false;  // parked, on a stream of its own
   bool given_up = false;     // parked, and the slot moves on without it
-  std::string error;    // what it waits for or failed with; empty when well
-  uint64_t events = 0;  // changes made durable since the start
+  std::string error;         // what it waits for or failed with; empty when well
+  uint64_t events = 0;       // changes made durable since the start
   uint64_t batches_held = 0;
   uint64_t bytes_held = 0;
   Progress durable;           // what is durable

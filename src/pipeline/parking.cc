@@ -9,7 +9,7 @@ namespace millrace {
 
 namespace {
 
-constexpr Millis kParkAfter{1000};  // a branch that holds the others up for so long is parked
+constexpr Millis kParkAfter{1000};   // a branch that holds the others up for so long is parked
 constexpr Millis kLagInterval{500};  // between looks at how much WAL is kept
 // One that says that it is well and still makes nothing durable.
 constexpr Millis kHangsAfter{30'000};
@@ -55,7 +55,8 @@ void Parking::park_laggards() {
   for (const auto& lane : lanes_) {
     if (!lane->parked() && lane->branch->bytes_held() >= share()) laggards.push_back(lane.get());
   }
-  const auto parked = std::ranges::count_if(lanes_, [](const auto& lane) { return lane->parked(); });
+  const auto parked =
+      std::ranges::count_if(lanes_, [](const auto& lane) { return lane->parked(); });
   if (laggards.size() + static_cast<size_t>(parked) >= lanes_.size()) return;
   for (Lane* lane : laggards) {
     lane->feed = Feed::kSnapshot;
@@ -97,9 +98,9 @@ void Parking::leave_behind() {
     if (now - pace.since < (is_well(lane) ? kHangsAfter : kParkAfter)) continue;
     const bool has_failed = lane.branch->state() == BranchState::kFailed;
     const bool others_wait =
-        std::ranges::any_of(lanes_, [&](const auto& other) {
-          return other->feed == Feed::kNothing && is_well(*other);
-        }) ||
+        std::ranges::any_of(
+            lanes_,
+            [&](const auto& other) { return other->feed == Feed::kNothing && is_well(*other); }) ||
         (taking_part() & ~(uint64_t{1} << i)) != 0;
     if (!has_failed && !others_wait) continue;
     lane.feed = Feed::kNothing;
@@ -149,8 +150,7 @@ bool Parking::bring_back(size_t index) {
     log::info("no copy of the slot for a branch that is behind: all go back to where it stands",
               {{"branch", lane.name}, {"why", begun.error().text()}});
   } else {
-    log::info("parked branch is well: reading again from where it stands",
-              {{"branch", lane.name}});
+    log::info("parked branch is well: reading again from where it stands", {{"branch", lane.name}});
   }
   lane.feed = Feed::kAll;
   return true;
@@ -189,11 +189,12 @@ void Parking::give_up_lagging() {
     if (kept_from == 0 || end <= kept_from + lag_max_) continue;
     source_.end_catch_up(i);
     lane.feed = Feed::kGivenUp;
-    log::error("branch is given up: the slot moves on, and the branch comes back with a snapshot "
-               "when its sink takes changes again (branch.lag.max.bytes)",
-               {{"branch", lane.name},
-                {"wal_bytes", end - kept_from},
-                {"durable_lsn", format_lsn(durable)}});
+    log::error(
+        "branch is given up: the slot moves on, and the branch comes back with a snapshot "
+        "when its sink takes changes again (branch.lag.max.bytes)",
+        {{"branch", lane.name},
+         {"wal_bytes", end - kept_from},
+         {"durable_lsn", format_lsn(durable)}});
   }
 }
 

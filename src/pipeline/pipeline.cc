@@ -9,9 +9,9 @@ namespace millrace {
 
 namespace {
 
-constexpr Millis kPollWait{50};     // also how often confirm() is called when nothing comes
-constexpr Millis kFullWait{1};      // between looks when memory is full
-constexpr Millis kOpenWait{5000};   // a sink that is away for so long at the start is begun parked
+constexpr Millis kPollWait{50};    // also how often confirm() is called when nothing comes
+constexpr Millis kFullWait{1};     // between looks when memory is full
+constexpr Millis kOpenWait{5000};  // a sink that is away for so long at the start is begun parked
 
 }  // namespace
 
@@ -354,8 +354,10 @@ PipelineStatus Pipeline::status() const {
     branch.given_up = lane->feed == Feed::kGivenUp;
     if (branch.given_up) {
       branch.state = BranchState::kFailed;
-      branch.error = "given up: more than branch.lag.max.bytes behind; it comes back with a "
-                     "snapshot once it is well" + (branch.error.empty() ? "" : ": " + branch.error);
+      branch.error =
+          "given up: more than branch.lag.max.bytes behind; it comes back with a "
+          "snapshot once it is well" +
+          (branch.error.empty() ? "" : ": " + branch.error);
       continue;
     }
     const auto unstored = keeper_.failure(*lane->branch);

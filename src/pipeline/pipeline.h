@@ -1,5 +1,5 @@
-// One source, one or more branches: reads, hands over, confirms. Bounded in bytes; what happens to a
-// branch that is behind: pipeline/parking.h.
+// One source, one or more branches: reads, hands over, confirms. Bounded in bytes; what happens to
+// a branch that is behind: pipeline/parking.h.
 //
 // run() is the reader's thread; status(), replay() and drop() may be called from any other.
 #pragma once

@@ -28,10 +28,10 @@ std::string branch_json(const PipelineStatus& status, const BranchStatus& branch
   return fmt::format(
       R"({{"name":{},"state":"{}","parked":{},"catching_up":{},"given_up":{},"error":{},"events":{},"batches_held":{},"bytes_held":{},)"
       R"("durable_lsn":"{}","lag_bytes":{},"lag_ms":{},"retained_wal_bytes":{},"dead_letters":{}}})",
-      json_quoted(branch.name), name(branch.state), branch.parked, branch.catching_up, branch.given_up, json_quoted(branch.error),
-      branch.events, branch.batches_held, branch.bytes_held,
-      format_lsn(confirmable(branch.durable)), lag_bytes(status, branch), lag_ms(status, branch), retained_wal_bytes(status, branch),
-      branch.dead_letters);
+      json_quoted(branch.name), name(branch.state), branch.parked, branch.catching_up,
+      branch.given_up, json_quoted(branch.error), branch.events, branch.batches_held,
+      branch.bytes_held, format_lsn(confirmable(branch.durable)), lag_bytes(status, branch),
+      lag_ms(status, branch), retained_wal_bytes(status, branch), branch.dead_letters);
 }
 
 using prometheus::MetricFamily;

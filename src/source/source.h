@@ -49,8 +49,8 @@ class Source {
   virtual Result<void> open(std::span<const BranchProgress> branches) = 0;
 
   // The next batch, or null when none came before the deadline. An idle source whose position moved
-  // gives a batch without changes (at most one in idle_interval). Batch::seq is left 0. Nothing of a
-  // snapshot, and of a stream of its own, is read for a branch of `full` (bit i: branch i).
+  // gives a batch without changes (at most one in idle_interval). Batch::seq is left 0. Nothing of
+  // a snapshot, and of a stream of its own, is read for a branch of `full` (bit i: branch i).
   virtual Result<std::shared_ptr<Batch>> poll(SteadyTime deadline, uint64_t full) = 0;
 
   // The branches that a snapshot is being read for; 0: none is.

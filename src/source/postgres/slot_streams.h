@@ -36,6 +36,7 @@ class SlotStreams {
 
   // The slot's own stream, on session.replication, from session.from.
   Result<void> start(Session& session);
+
   bool has_started() const { return own_.has_value(); }
 
   // A stream for branch `index` alone, from `from`. Only while the slot's own one is read.
@@ -52,7 +53,9 @@ class SlotStreams {
   void disconnect();
 
   Lsn server_lsn() const { return own_->server_lsn(); }
+
   Lsn confirmed() const { return own_->confirmed(); }
+
   // The slot's own stream has asked the server whether it is there.
   bool waits_for_answer() const { return own_->waits_for_answer(); }
 
