@@ -79,7 +79,7 @@ class DuckDbSink final : public Sink {
   std::deque<BatchView> pending_;
   size_t pending_bytes_ = 0;
   std::set<const Change*> refused_by_duckdb_;  // left out of the next attempt
-  std::vector<Refusal> refused_;
+  std::vector<Refusal> refused_;               // the same; they are among the dead letters
   SteadyTime last_flush_{};
   SteadyTime::duration pause_{};  // until the next flush under load
   uint64_t durable_seq_ = 0;
@@ -263,11 +263,12 @@ Result<void> DuckDbSink::add_without_refused(const BatchView& view) {
 
 // The dead letters are durable before the progress passes what they hold.
 Result<void> DuckDbSink::bury_refused() {
-  for (Refusal& refusal : state_->writer->take_refused())
-    refused_.push_back(std::move(refusal));
-  if (refused_.empty()) return {};
-  if (context_.dead_letters == nullptr) return Failure(refused_.front().error);
-  for (const Refusal& refusal : refused_) {
+  const std::vector<Refusal> refused = state_->writer->take_refused();
+  if (refused.empty() && refused_.empty()) return {};
+  if (context_.dead_letters == nullptr) {
+    return Failure((refused.empty() ? refused_ : refused).front().error);
+  }
+  for (const Refusal& refusal : refused) {
     if (auto done = context_.dead_letters->add(*refusal.change, refusal.error); !done) return done;
   }
   return context_.dead_letters->flush();

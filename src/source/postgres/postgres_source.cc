@@ -109,6 +109,10 @@ Result<void> PostgresSource::open(std::span<const BranchProgress> branches) {
     return Failure(session.error());
   }
   session_ = std::move(*session);
+  {
+    const std::scoped_lock lock(mutex_);
+    status_.server_lsn = session_->server.lsn;
+  }
   queue_marks();
   snapshot_pending_ = session_->plan.needs_snapshot();
   if (snapshot_pending_) {
@@ -181,7 +185,7 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll(SteadyTime deadline, uint64_
     disconnect();
   } else if (streams_.has_started()) {
     const std::scoped_lock lock(mutex_);
-    status_.server_lsn = streams_.server_lsn();
+    status_.server_lsn = std::max(status_.server_lsn, streams_.server_lsn());
   }
   return batch;
 }
@@ -280,6 +284,7 @@ Result<void> PostgresSource::look_for_tables() {
   const SteadyTime now = steady_now();
   if (interval == Millis(0) || snapshot_pending_ || now < look_due_) return {};
   look_due_ = now + interval;
+  end_of_log();
   const auto captured = lookup_.captured_oids();
   if (!captured) {
     const Millis limit = session_->silence_limit;
@@ -315,7 +320,7 @@ Result<void> PostgresSource::confirm(Lsn lsn) {
   }
   const std::scoped_lock lock(mutex_);
   status_.confirmed_lsn = streams_.confirmed();
-  status_.server_lsn = streams_.server_lsn();
+  status_.server_lsn = std::max(status_.server_lsn, streams_.server_lsn());
   return {};
 }
 
