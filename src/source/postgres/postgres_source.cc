@@ -284,7 +284,6 @@ Result<void> PostgresSource::look_for_tables() {
   const SteadyTime now = steady_now();
   if (interval == Millis(0) || snapshot_pending_ || now < look_due_) return {};
   look_due_ = now + interval;
-  end_of_log();
   const auto captured = lookup_.captured_oids();
   if (!captured) {
     const Millis limit = session_->silence_limit;
@@ -292,6 +291,7 @@ Result<void> PostgresSource::look_for_tables() {
     log::debug("no look for new tables", {{"why", captured.error().text()}});
     return {};
   }
+  end_of_log();
   if (*captured == session_->captured) return {};
   log::info("captured tables came or went: connecting again", {{"slot", config_.slot_name}});
   wants_open_ = true;
