@@ -151,8 +151,8 @@ void Courier::expect_readable(uint64_t from, uint64_t through) {
     for (size_t i = 0; i < given.items.size(); ++i) {
       const bool kept = given.items[i].refused ? letters_.has(position_of(seq, i))
                                                : there.contains(given.items[i].id);
-      EXPECT_TRUE(kept) << "batch " << seq << " is reported durable, but item "
-                        << given.items[i].id << " cannot be read";
+      EXPECT_TRUE(kept) << "batch " << seq << " is reported durable, but item " << given.items[i].id
+                        << " cannot be read";
     }
   }
 }

@@ -96,7 +96,7 @@ class DiskFaults : public testing::TestWithParam<Parameter> {
     if (child == 0) {
       std::signal(SIGPIPE, SIG_IGN);
       const auto& [name, disk] = GetParam();
-      const auto work = make_disk_work(name, folder);
+      auto work = make_disk_work(name, folder);
       const std::string under = folder + "/";
       faulty_disk().arm(under.c_str(), n == 0 ? "none" : std::string(disk.kind).c_str(), n,
                         disk.sticky ? 1 : 0);
@@ -108,6 +108,7 @@ class DiskFaults : public testing::TestWithParam<Parameter> {
       if (done) error = work->verdict();
       told_->went_well = error.empty();
       error.copy(told_->error, sizeof told_->error - 1);
+      work.reset();
       ::_exit(0);
     }
     int status = 0;

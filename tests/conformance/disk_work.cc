@@ -142,7 +142,8 @@ class LetterWork final : public DiskWork {
       change.lsn = step;
       change.position = {step, 0};
       change.content = content_;
-      if (auto added = letters.add(change, Error(ErrorKind::kData, "refused")); !added) return added;
+      if (auto added = letters.add(change, Error(ErrorKind::kData, "refused")); !added)
+        return added;
       if (auto flushed = letters.flush(); !flushed) return flushed;
       confirm(step);
     }
@@ -205,7 +206,7 @@ class LedgerWork final : public DiskWork {
   const std::string path_;
 };
 
-constexpr std::string_view kNames[] = {"file",          "duckdb_history", "duckdb_mirror",
+constexpr std::string_view kNames[] = {"file",         "duckdb_history", "duckdb_mirror",
                                        "offset_store", "dead_letters",   "mail_ledger"};
 
 }  // namespace
@@ -218,8 +219,8 @@ std::unique_ptr<DiskWork> make_disk_work(std::string_view name, const std::strin
   if (name == "offset_store") return std::make_unique<OffsetWork>(folder);
   if (name == "dead_letters") return std::make_unique<LetterWork>(folder);
   if (name == "mail_ledger") return std::make_unique<LedgerWork>(folder);
-  auto store = name == "file" ? make_file_store(folder)
-                              : make_duckdb_store(name == "duckdb_mirror", folder);
+  auto store =
+      name == "file" ? make_file_store(folder) : make_duckdb_store(name == "duckdb_mirror", folder);
   return std::make_unique<SinkWork>(std::move(store), folder);
 }
 

@@ -19,8 +19,8 @@ class DiskWork {
   virtual ~DiskWork() = default;
 
   // Opens what is there and does the steps that are missing. After each it tells how many are
-  // confirmed: what a branch would report, and PostgreSQL forget. `confirmed` by earlier runs: these
-  // do not come again; an error when they are not there.
+  // confirmed: what a branch would report, and PostgreSQL forget. `confirmed` by earlier runs:
+  // these do not come again; an error when they are not there.
   using Confirm = std::function<void(uint64_t step)>;
   virtual Result<void> run(uint64_t confirmed, const Confirm& confirm) = 0;
 

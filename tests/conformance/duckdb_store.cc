@@ -1,5 +1,7 @@
 // The DuckDB sink, read from a copy of its files: what a process that starts now would find.
 #include <charconv>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 
@@ -21,8 +23,9 @@ class DuckDbStore final : public Store {
       folder_ = disk_->folder();
     }
     duckdb::find_test_library();
-    copy_ = std::filesystem::temp_directory_path() / ("conformance." + run());
-    std::filesystem::create_directories(copy_);
+    // Never one that a process with the same number has left: its copies would be read.
+    copy_ = std::filesystem::temp_directory_path() / "conformance-XXXXXX";
+    if (::mkdtemp(copy_.data()) == nullptr) std::perror(copy_.c_str());
   }
 
   ~DuckDbStore() override { std::filesystem::remove_all(copy_); }
@@ -59,11 +62,11 @@ class DuckDbStore final : public Store {
       return true;
     };
     // No table yet: no items.
-    static_cast<void>(duckdb::query_rows(
-        **database,
-        mirror_ ? "SELECT id, email FROM item ORDER BY id"
-                : "SELECT id, email FROM item_history ORDER BY lsn, seq",
-        reader));
+    static_cast<void>(
+        duckdb::query_rows(**database,
+                           mirror_ ? "SELECT id, email FROM item ORDER BY id"
+                                   : "SELECT id, email FROM item_history ORDER BY lsn, seq",
+                           reader));
     return out;
   }
 

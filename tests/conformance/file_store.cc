@@ -4,8 +4,8 @@
 
 #include <charconv>
 #include <fstream>
-#include <sstream>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 

@@ -18,8 +18,8 @@ class Gate {
     kShut,  // connections are cut, new ones as well
   };
 
-  // Listens on `port` (0: any free one). Aborts the test program when it cannot. `last_words` empty:
-  // kMute begins at once.
+  // Listens on `port` (0: any free one). Aborts the test program when it cannot. `last_words`
+  // empty: kMute begins at once.
   Gate(int port, int server_port, std::string last_words = {});
   ~Gate();
   Gate(const Gate&) = delete;

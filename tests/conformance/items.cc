@@ -70,13 +70,12 @@ BatchView Items::batch(uint64_t seq, const std::vector<Item>& items) const {
     change.commit_us = 1'700'000'000'000'000;
     batch->changes.push_back(change);
     const size_t padding = item.refused ? kRefusedBytes : item.padding;
-    made->records.push_back(
-        {.change = static_cast<uint32_t>(i),
-         .topic = topic,
-         .key = made->keep(fmt::format(R"({{"id":{}}})", item.id)),
-         .value = made->keep(
-             fmt::format(R"({{"id":{},"padding":"{}"}})", item.id, std::string(padding, 'x'))),
-         .headers = {}});
+    made->records.push_back({.change = static_cast<uint32_t>(i),
+                             .topic = topic,
+                             .key = made->keep(fmt::format(R"({{"id":{}}})", item.id)),
+                             .value = made->keep(fmt::format(R"({{"id":{},"padding":"{}"}})",
+                                                             item.id, std::string(padding, 'x'))),
+                             .headers = {}});
   }
   BatchView out;
   out.batch = batch;

@@ -1,6 +1,6 @@
 // The conformance suite: what every sink must get right, against its real store (cases.h), and
-// broken sinks, to show that the suite finds what it is there to find. tests/e2e/test_conformance.py
-// starts the servers and names them in the environment.
+// broken sinks, to show that the suite finds what it is there to find.
+// tests/e2e/test_conformance.py starts the servers and names them in the environment.
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -105,8 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Expected{Fault::kForgetsProgress, "Dies"},
                     Expected{Fault::kProgressAheadOfData, "Dies"},
                     Expected{Fault::kBlocks, "Holds"}, Expected{Fault::kBlocks, "AnswersLate"},
-                    Expected{Fault::kDrainBlocks, "Holds"},
-                    Expected{Fault::kGivesUp, "GoesAway"},
+                    Expected{Fault::kDrainBlocks, "Holds"}, Expected{Fault::kGivesUp, "GoesAway"},
                     Expected{Fault::kDropsTheRefused, "Refuses"},
                     Expected{Fault::kRefusesTheNeighbour, "Refuses"},
                     Expected{Fault::kTellsTheValue, "Refuses"},

@@ -6,7 +6,7 @@ namespace millrace::conformance {
 
 namespace {
 
-constexpr std::string_view kNames[] = {"file",           "stdout", "duckdb_history",
+constexpr std::string_view kNames[] = {"file",          "stdout", "duckdb_history",
                                        "duckdb_mirror", "kafka",  "email"};
 
 std::string new_run_name() {

@@ -53,11 +53,15 @@ class Store {
   // the store is not there.
   virtual std::vector<StoredItem> read() = 0;
 
-  virtual void hold() {}          // takes nothing, answers nothing, refuses nothing
+  virtual void hold() {}  // takes nothing, answers nothing, refuses nothing
+
   virtual void lose_answers() {}  // takes what comes; its answers get lost
-  virtual void go_away() {}       // cannot be reached, or has no room
-  virtual void come_back() {}     // all is well again
-  virtual void tend() {}          // called while the suite waits
+
+  virtual void go_away() {}  // cannot be reached, or has no room
+
+  virtual void come_back() {}  // all is well again
+
+  virtual void tend() {}  // called while the suite waits
 
  private:
   const std::string run_;

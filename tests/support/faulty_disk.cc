@@ -1,6 +1,6 @@
 // A disk that fails, for LD_PRELOAD: under one folder the n-th call that touches the disk goes
-// wrong. Armed by the environment (FAULTY_DISK="FOLDER:KIND:N:once|sticky"), or by a test that finds
-// faulty_disk_arm() with dlsym. Any thread. With AddressSanitizer: verify_asan_link_order=0.
+// wrong. Armed by the environment (FAULTY_DISK="FOLDER:KIND:N:once|sticky"), or by a test that
+// finds faulty_disk_arm() with dlsym. Any thread. With AddressSanitizer: verify_asan_link_order=0.
 //
 //   eio     the call fails with EIO (write, sync, rename, truncate, allocate, read)
 //   enospc  it fails with ENOSPC (write, rename, allocate)
@@ -161,7 +161,8 @@ struct FromEnvironment {
     if (told == nullptr) return;
     char kind_name[16] = "";
     char how[16] = "";
-    if (std::sscanf(told, "%511[^:]:%15[^:]:%ld:%15s", folder, kind_name, &fail_at, how) != 4) return;
+    if (std::sscanf(told, "%511[^:]:%15[^:]:%ld:%15s", folder, kind_name, &fail_at, how) != 4)
+      return;
     sticky = std::strcmp(how, "sticky") == 0;
     kind = kind_of(kind_name);
   }

@@ -72,7 +72,6 @@ class MemorySource : public Source {
   bool finish_at_end = true;   // finished once all is confirmed
   int snapshot_left = 0;       // batches of a table, for all, that come first
 
-
  private:
   std::shared_ptr<Batch> snapshot_batch() {
     auto batch = std::make_shared<Batch>(budget_);
@@ -81,7 +80,8 @@ class MemorySource : public Source {
     batch->changes.emplace_back().op = Op::kRead;
     --snapshot_left;
     batch->offset.lsn = 1;
-    batch->offset.snapshot = snapshot_left > 0 ? SnapshotPhase::kRunning : SnapshotPhase::kCompleted;
+    batch->offset.snapshot =
+        snapshot_left > 0 ? SnapshotPhase::kRunning : SnapshotPhase::kCompleted;
     return batch;
   }
 

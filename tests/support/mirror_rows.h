@@ -13,7 +13,7 @@
 namespace millrace::duckdb {
 
 inline Result<std::string> select_sql(Connection& connection, const TargetName& name,
-                               const TableSchema& table) {
+                                      const TableSchema& table) {
   TargetTable target(name);
   Bookkeeping bookkeeping(connection, "", "");
   if (auto done = target.read(connection, bookkeeping); !done) return Failure(done.error());
@@ -37,7 +37,7 @@ inline Result<std::string> select_sql(Connection& connection, const TargetName& 
 // order. The row's views die with the call; false ends the reading. Reads what is committed, in one
 // read-only transaction. Error: kNotFound when the table, or a column of it, is not mirrored.
 inline Result<void> mirror_rows(Database& database, const DuckDbSinkConfig& config,
-                         const TableSchema& table, const std::function<bool(TextRow)>& row) {
+                                const TableSchema& table, const std::function<bool(TextRow)>& row) {
   auto connection = database.connect();
   if (!connection) return Failure(connection.error());
   auto sql = select_sql(*connection, target_name(mirror_rule(config), table), table);
