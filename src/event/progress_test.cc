@@ -42,7 +42,7 @@ class ProgressTest : public testing::Test {
 
   // Which of these changes, (table, commit LSN) in order, are not had yet.
   std::vector<std::pair<std::string, Lsn>> fresh(
-      std::vector<std::pair<const TableSchema*, Lsn>> changes) {
+      const std::vector<std::pair<const TableSchema*, Lsn>>& changes) {
     auto batch = std::make_shared<Batch>(nullptr);
     for (const auto& [table, commit] : changes) {
       Change change;

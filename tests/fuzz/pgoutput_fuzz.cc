@@ -150,8 +150,7 @@ void fuzz_one(std::string_view input) {
   Input in(input);
   const uint8_t choices = in.byte();
   FixedCatalogue catalogue;
-  RelationCache relations(catalogue);
-  ChangeDecoder decoder(relations,
+  ChangeDecoder decoder(catalogue,
                         {.transaction_markers = (choices & 4) != 0, .captures_message = {}},
                         start_of(choices));
   const auto converter = make_json_converter(config_of(choices), nullptr);
