@@ -51,6 +51,8 @@ class Counter(unittest.TestResult):
 
     def addSkip(self, test, reason):
         self.skip = reason
+        if not isinstance(test, unittest.TestCase):  # a class
+            print(f"skip {test}: {reason}", flush=True)
 
     def _exc_info_to_string(self, error, test):
         return super()._exc_info_to_string(error, test or unittest.FunctionTestCase(lambda: None))
