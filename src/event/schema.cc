@@ -51,11 +51,10 @@ int ColumnType::scale() const {
 }
 
 int ColumnType::fraction_digits() const {
-  constexpr int kDefault = 6;
-  if (typmod < 0) return kDefault;
-  if (type != PgType::kInterval) return typmod;
-  const int low = typmod & 0xffff;  // INTERVAL_PRECISION; 0xffff = full
-  return low == 0xffff ? kDefault : low;
+  constexpr int kMost = 6;
+  if (typmod < 0) return kMost;
+  if (type != PgType::kInterval) return std::min<int>(typmod, kMost);
+  return std::min(typmod & 0xffff, kMost);  // INTERVAL_PRECISION; 0xffff = full
 }
 
 uint64_t next_schema_version() {

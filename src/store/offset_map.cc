@@ -167,7 +167,7 @@ void parse_server(std::string_view text, Offset& offset) {
   if (slash == std::string_view::npos) return;
   uint64_t system_id = 0;
   uint32_t timeline = 0;
-  if (!whole_number(text.substr(0, slash), system_id)) return;
+  if (!whole_number(text.substr(0, slash), system_id) || system_id == 0) return;
   if (!whole_number(text.substr(slash + 1), timeline)) return;
   offset.system_id = system_id;
   offset.timeline = timeline;

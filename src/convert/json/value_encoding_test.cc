@@ -59,6 +59,12 @@ TEST(ValueEncodingTest, NumbersAreWrittenAsJavaWritesThem) {
   EXPECT_EQ(json(type(PgType::kFloat4), "0.001"), "0.001");
 }
 
+TEST(ValueEncodingTest, NoTypeHasMoreDigitsOfASecondThanTheServer) {
+  EXPECT_EQ(type(PgType::kTimestamptz, 1000).fraction_digits(), 6);
+  EXPECT_EQ(type(PgType::kInterval, 1000).fraction_digits(), 6);
+  EXPECT_EQ(type(PgType::kTimestamptz, 3).fraction_digits(), 3);
+}
+
 TEST(ValueEncodingTest, PreciseDecimalsAreTheUnscaledValue) {
   const ColumnType n92 = type(PgType::kNumeric, numeric_typmod(9, 2));
   EXPECT_EQ(json(n92, "1234567.89"), R"("B1vNFQ==")");

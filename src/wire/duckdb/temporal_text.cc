@@ -10,6 +10,7 @@ namespace {
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kMicrosPerHour = 3600 * kMicrosPerSecond;
 constexpr int64_t kMicrosPerDay = 24 * kMicrosPerHour;
+constexpr int64_t kFirstYear = 1 - 4713;     // 4713 BC: PostgreSQL has none before it
 constexpr int64_t kZoneMax = 16 * 3600 - 1;  // seconds; PostgreSQL's limit and DuckDB's
 
 // Takes its parts from the front of a text. Sticky: after a fault every call gives 0.
@@ -114,6 +115,7 @@ CalendarDate scan_date(Scanner& in) {
 // The " BC" stands at the very end of the text, behind the time and the zone.
 std::optional<int64_t> finish_date(Scanner& in, CalendarDate date) {
   if (in.skip(" BC")) date.year = 1 - date.year;
+  if (date.year < kFirstYear) return std::nullopt;
   if (!in.done() || date.month < 1 || date.month > 12 || date.day < 1) return std::nullopt;
   if (date.day > month_length(date.year, date.month)) return std::nullopt;
   return days_of(date.year, date.month, date.day);
