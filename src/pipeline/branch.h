@@ -109,6 +109,8 @@ class Branch {
   // Of the batches that it was given, and of what was made of them.
   size_t bytes_held() const { return bytes_held_.load(); }
 
+  size_t memory_share() const { return options_.memory_share; }
+
   // Batches that have become durable.
   uint64_t finished() const { return finished_.load(); }
 

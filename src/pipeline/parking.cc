@@ -22,21 +22,29 @@ bool takes_something(const Lane& lane) {
   return lane.feed != Feed::kNothing && lane.feed != Feed::kGivenUp;
 }
 
-}  // namespace
-
-size_t Parking::share() const {
-  return budget_.max() / std::max<size_t>(1, lanes_.size());
+bool holds_its_share(const Lane& lane) {
+  return lane.branch->bytes_held() >= lane.branch->memory_share();
 }
 
 // The other half of its share is for the stream.
-bool Parking::is_full(const Lane& lane) const {
-  return lane.branch->bytes_held() >= share() / 2;
+bool is_full(const Lane& lane) {
+  return lane.branch->bytes_held() >= lane.branch->memory_share() / 2;
+}
+
+}  // namespace
+
+template <class Condition>
+uint64_t Parking::bits_of(Condition condition) const {
+  uint64_t out = 0;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (condition(*lanes_[i])) out |= uint64_t{1} << i;
+  }
+  return out;
 }
 
 bool Parking::has_room() {
-  const bool has = std::ranges::all_of(lanes_, [&](const auto& lane) {
-    return lane->parked() || lane->branch->bytes_held() < share();
-  });
+  const bool has = std::ranges::all_of(
+      lanes_, [](const auto& lane) { return lane->parked() || !holds_its_share(*lane); });
   if (has) {
     no_room_since_ = {};
     return true;
@@ -53,7 +61,7 @@ bool Parking::has_room() {
 void Parking::park_laggards() {
   std::vector<Lane*> laggards;
   for (const auto& lane : lanes_) {
-    if (!lane->parked() && lane->branch->bytes_held() >= share()) laggards.push_back(lane.get());
+    if (!lane->parked() && holds_its_share(*lane)) laggards.push_back(lane.get());
   }
   const auto parked =
       std::ranges::count_if(lanes_, [](const auto& lane) { return lane->parked(); });
@@ -66,20 +74,11 @@ void Parking::park_laggards() {
 }
 
 uint64_t Parking::full() const {
-  uint64_t out = 0;
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    const bool counts = takes_something(*lanes_[i]) && is_full(*lanes_[i]);
-    if (counts) out |= uint64_t{1} << i;
-  }
-  return out;
+  return bits_of([](const Lane& lane) { return takes_something(lane) && is_full(lane); });
 }
 
 uint64_t Parking::taking_part() const {
-  uint64_t out = 0;
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (takes_something(*lanes_[i])) out |= uint64_t{1} << i;
-  }
-  return out & source_.snapshot_audience();
+  return bits_of(takes_something) & source_.snapshot_audience();
 }
 
 // Who holds a snapshot up that others wait for, and takes nothing.
@@ -130,7 +129,7 @@ bool Parking::wants_open() {
 bool Parking::is_far_behind(const Lane& lane) const {
   const Lsn end = source_.status().server_lsn;
   const Lsn durable = lane.branch->confirmable();
-  return durable != 0 && end > durable + share();
+  return durable != 0 && end > durable + lane.branch->memory_share();
 }
 
 // True when that takes opening the source again.
@@ -176,7 +175,7 @@ void Parking::give_up_lagging() {
   if (lag_max_ == 0 || now < lag_due_) return;
   lag_due_ = now + kLagInterval;
   const auto is_behind = [&](const auto& lane) {  // one that works is not
-    const bool is_stuck = !is_well(*lane) && lane->branch->bytes_held() >= share();
+    const bool is_stuck = !is_well(*lane) && holds_its_share(*lane);
     return lane->feed != Feed::kGivenUp && (lane->parked() || is_stuck);
   };
   if (std::ranges::none_of(lanes_, is_behind)) return;

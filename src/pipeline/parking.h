@@ -13,7 +13,6 @@
 #include <set>
 
 #include "base/clock.h"
-#include "base/memory_budget.h"
 #include "pipeline/lane.h"
 #include "source/source.h"
 
@@ -22,8 +21,8 @@ namespace millrace {
 class Parking {
  public:
   // All outlive it.
-  Parking(const Lanes& lanes, const MemoryBudget& budget, Source& source, Lsn lag_max)
-      : lanes_(lanes), budget_(budget), source_(source), lag_max_(lag_max) {}
+  Parking(const Lanes& lanes, Source& source, Lsn lag_max)
+      : lanes_(lanes), source_(source), lag_max_(lag_max) {}
 
   // Whether the source may be read. To be asked before every poll: parks who holds the stream up.
   bool has_room();
@@ -50,19 +49,17 @@ class Parking {
     SteadyTime since;
   };
 
+  template <class Condition>
+  uint64_t bits_of(Condition condition) const;
+  void park_laggards();
+  uint64_t taking_part() const;
+  void leave_behind();
   bool is_far_behind(const Lane& lane) const;
   bool bring_back(size_t index);
   bool joins(size_t index);
   void give_up_lagging();
 
-  size_t share() const;
-  bool is_full(const Lane& lane) const;
-  void park_laggards();
-  uint64_t taking_part() const;
-  void leave_behind();
-
   const Lanes& lanes_;
-  const MemoryBudget& budget_;
   Source& source_;
   const Lsn lag_max_;  // 0: none
   Offset passed_;      // of the slot's own stream, since it was opened

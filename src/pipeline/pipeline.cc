@@ -25,7 +25,7 @@ Pipeline::Pipeline(PipelineRunOptions options, MemoryBudget& budget, std::unique
     : options_(std::move(options)),
       budget_(budget),
       source_(std::move(source)),
-      parking_(lanes_, budget_, *source_, options_.branch_lag_max),
+      parking_(lanes_, *source_, options_.branch_lag_max),
       keeper_(options_.offset_flush_interval) {}
 
 Result<std::unique_ptr<Pipeline>> Pipeline::make(PipelineRunOptions options, MemoryBudget& budget,

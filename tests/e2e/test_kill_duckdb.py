@@ -5,31 +5,16 @@ import json
 import duckdb
 
 from support import warehouse
+from support.audited import DUCK
 from support.case import slow
 from support.judges import by_key, judge_from_snapshot
 from support.killer import AUDITED, LONG, SHORT, Held, KillCase
-
-BRANCHES = """
-[branch.history]
-tables = ["public.stock", "public.freight"]
-sql = \"\"\"SELECT lsn, seq, op, before.id AS old_id, after.id AS new_id, row.v AS v FROM changes\"\"\"
-[branch.history.sink]
-type = "duckdb"
-duckdb.file = "$FOLDER/w.duckdb"
-duckdb.mode = "history"
-duckdb.table = "${table}_history"
-[branch.mirror.sink]
-type = "duckdb"
-duckdb.file = "$FOLDER/w.duckdb"
-duckdb.mode = "mirror"
-"""
-
 
 class KillDuckDb(KillCase):
     def setUp(self):
         super().setUp()
         self.path = self.folder / "w.duckdb"
-        self.config = self.pipeline(BRANCHES, common=f'http.listen = "127.0.0.1:{self.http}"',
+        self.config = self.pipeline(DUCK, common=f'http.listen = "127.0.0.1:{self.http}"',
                                     source='table.include.list = ["public.stock", "public.freight", "public.loose", "public.bulk.*"]\ntable.refresh.interval.ms = 200')
 
     def start_it(self):

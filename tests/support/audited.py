@@ -50,15 +50,13 @@ insert into freight(id, body) select g, repeat('g', 100) from generate_series(1,
 """
 DUCK = """
 [branch.history]
-tables = ["public.stock"]
+tables = ["public.stock", "public.freight"]
 sql = \"\"\"SELECT lsn, seq, op, before.id AS old_id, after.id AS new_id, row.v AS v FROM changes\"\"\"
 [branch.history.sink]
 type = "duckdb"
 duckdb.file = "$FOLDER/w.duckdb"
 duckdb.mode = "history"
-duckdb.table = "stock_history"
-[branch.mirror]
-tables = ["public.stock", "public.loose"]
+duckdb.table = "${table}_history"
 [branch.mirror.sink]
 type = "duckdb"
 duckdb.file = "$FOLDER/w.duckdb"
