@@ -33,7 +33,7 @@ class Counter(unittest.TestResult):
         self.began, self.problem, self.skip = time.monotonic(), "", ""
 
     def note(self, error):
-        self.problem = self._exc_info_to_string(error, None).strip()
+        self.problem += self._exc_info_to_string(error, None).strip() + "\n"  # a cleanup may fail after the test has
 
     def addError(self, test, error):
         if not isinstance(test, unittest.TestCase):  # a class or module that could not be set up

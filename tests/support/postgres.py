@@ -109,6 +109,7 @@ class Cluster:
                 os.kill(pid, signal.SIGKILL)
         for pid in (first, *children):
             waiting.until(f"process {pid} gone", lambda p=pid: not alive(p))
+        (self.data / "postmaster.pid").unlink()  # the next start takes a process that is dead but not yet reaped for a server
 
     def reload(self):
         self.run(self.bin_folder / "pg_ctl", "-D", self.data, "reload")
