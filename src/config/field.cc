@@ -178,7 +178,7 @@ std::string get_value(const Bytes& value) {
 std::string get_value(const std::vector<std::string>& value) {
   std::string out;
   for (const std::string& item : value) {
-    if (!out.empty()) out += ',';
+    if (!out.empty()) out += out.ends_with('\\') ? " ," : ",";  // "\\," would not end the item
     for (char c : item) {
       if (c == ',') out += '\\';
       out += c;

@@ -153,6 +153,14 @@ TEST(Field, ACommaOfAnItemIsEscaped) {
   EXPECT_EQ(get_value(list), R"(public\.a{1\,2},b)");
 }
 
+TEST(Field, AnItemMayEndInABackslash) {
+  std::vector<std::string> list;
+  EXPECT_EQ(set_value(list, R"(a\ ,b\\,c\ )"), "");
+  EXPECT_THAT(list, ElementsAre(R"(a\)", R"(b\\)", R"(c\)"));
+  set_value(list, get_value(list));
+  EXPECT_THAT(list, ElementsAre(R"(a\)", R"(b\\)", R"(c\)"));
+}
+
 TEST(Field, ASecretIsNeverShown) {
   Paint paint;
   paint.recipe.value = "eye of newt";
