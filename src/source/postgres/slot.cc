@@ -73,7 +73,8 @@ Error explain(postgres::Connection& connection, const SlotRequest& request, Erro
 
 std::string SlotState::lost_reason() const {
   if (!invalidation_reason.empty()) return invalidation_reason;
-  if (conflicting) return "conflict with recovery on the standby";
+  // A 16 says it of every reason; without its WAL a slot has no restart_lsn.
+  if (conflicting && restart_lsn != 0) return "conflict with recovery on the standby";
   if (wal_status == "lost") return "WAL that it needs was removed (max_slot_wal_keep_size)";
   return "WAL that it needs was removed";
 }

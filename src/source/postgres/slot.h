@@ -30,7 +30,7 @@ struct SlotState {
   Lsn restart_lsn = 0;              // 0: none, or its WAL is gone
   std::string wal_status;           // reserved, extended, unreserved, lost; empty before 13
   std::string invalidation_reason;  // from 17
-  bool conflicting = false;         // from 16
+  bool conflicting = false;         // from 16, which sets it whatever the reason
   bool failover = false;            // from 17
   bool synced = false;  // from 17: on a standby, a copy that the server keeps of the primary's slot
 
