@@ -72,11 +72,14 @@ Error explain(postgres::Connection& connection, const SlotRequest& request, Erro
 }  // namespace
 
 std::string SlotState::lost_reason() const {
-  if (!invalidation_reason.empty()) return invalidation_reason;
-  // A 16 says it of every reason; without its WAL a slot has no restart_lsn.
+  if (invalidation_reason == "idle_timeout")
+    return "it was not used for longer than idle_replication_slot_timeout";
+  if (!invalidation_reason.empty() && invalidation_reason != "wal_removed")
+    return invalidation_reason;
+  // 16 says it of every reason; without its WAL a slot has no restart_lsn.
   if (conflicting && restart_lsn != 0) return "conflict with recovery on the standby";
-  if (wal_status == "lost") return "WAL that it needs was removed (max_slot_wal_keep_size)";
-  return "WAL that it needs was removed";
+  if (invalidation_reason.empty() && wal_status != "lost") return "WAL that it needs was removed";
+  return "WAL that it needs was removed (max_slot_wal_keep_size)";
 }
 
 Result<std::optional<SlotState>> read_slot(postgres::Connection& connection,

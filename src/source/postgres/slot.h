@@ -41,7 +41,7 @@ struct SlotState {
            (restart_lsn == 0 && confirmed_flush != 0);
   }
 
-  // "wal_removed", "max_slot_wal_keep_size": why it is lost, in words.
+  // Why it is lost, in words: the server's setting or its own reason.
   std::string lost_reason() const;
 };
 
