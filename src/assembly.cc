@@ -155,9 +155,11 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
     if (!transform) return std::unexpected(transform.error().in("branch " + branch.name));
     out.parts.transforms.push_back(std::move(*transform));
   }
-  auto store = make_store(assembly, branch, false);
-  if (!store) return std::unexpected(store.error());
-  out.store = std::move(*store);
+  if (!plugin.keeps_progress) {
+    auto store = make_store(assembly, branch, false);
+    if (!store) return std::unexpected(store.error());
+    out.store = std::move(*store);
+  }
   out.parts.sink = plugin.make({config, branch, context});
   return out;
 }

@@ -1,7 +1,10 @@
 // How each sink's own functions are reached by the registry: a type a sink, with
-//   kTakesRecords  a converter stands before it          kSchemas  that converter's schemas.enable
-//   by default setting_names  all settings it takes                 read      its settings → its
-//   Config, with all problems make, check, stored_progress    from that Config
+//   kTakesRecords   a converter stands before it
+//   kSchemas        that converter's schemas.enable by default
+//   kKeepsProgress  with its data
+//   setting_names   all settings it takes
+//   read            its settings → its Config, with all problems
+//   make, check, stored_progress   from that Config
 // plugin<P>() erases the types.
 #pragma once
 
@@ -24,6 +27,7 @@ Config read_fields(const SinkInputs& inputs, std::span<const FieldSpec> fields,
 struct StdoutPlugin {
   static constexpr bool kTakesRecords = true;
   static constexpr bool kSchemas = false;
+  static constexpr bool kKeepsProgress = false;
 
   static std::vector<std::string_view> setting_names() { return {}; }
 
@@ -44,6 +48,7 @@ struct StdoutPlugin {
 struct FilePlugin {
   static constexpr bool kTakesRecords = true;
   static constexpr bool kSchemas = false;
+  static constexpr bool kKeepsProgress = true;
 
   static std::vector<std::string_view> setting_names() { return names_of(kFileSinkFields); }
 
@@ -67,6 +72,7 @@ struct FilePlugin {
 struct EmailPlugin {
   static constexpr bool kTakesRecords = false;
   static constexpr bool kSchemas = false;
+  static constexpr bool kKeepsProgress = true;
 
   static std::vector<std::string_view> setting_names() { return names_of(kEmailSinkFields); }
 
@@ -93,6 +99,7 @@ struct EmailPlugin {
 struct KafkaPlugin {
   static constexpr bool kTakesRecords = true;
   static constexpr bool kSchemas = true;
+  static constexpr bool kKeepsProgress = false;
 
   static std::vector<std::string_view> setting_names() { return kafka_sink_setting_names(); }
 
@@ -118,6 +125,7 @@ struct KafkaPlugin {
 struct DuckDbPlugin {
   static constexpr bool kTakesRecords = false;
   static constexpr bool kSchemas = false;
+  static constexpr bool kKeepsProgress = true;
 
   static std::vector<std::string_view> setting_names() { return names_of(kDuckDbSinkFields); }
 
@@ -145,6 +153,7 @@ constexpr SinkPlugin plugin(std::string_view name, std::string_view summary) {
       .summary = summary,
       .takes_records = P::kTakesRecords,
       .schemas_by_default = P::kSchemas,
+      .keeps_progress = P::kKeepsProgress,
       .setting_names = P::setting_names,
       .validate = [](const SinkInputs& inputs, Problems& problems) { P::read(inputs, problems); },
       .make = [](const SinkInputs& inputs) -> std::unique_ptr<Sink> {

@@ -149,6 +149,22 @@ void drop_delivered(BatchView& view, const Progress& progress) {
   view.keep.push_back(std::move(kept));
 }
 
+bool lacks(const Progress& stored, const Progress& had) {
+  const Offset* slot = find(stored, kSlotStream);
+  return std::ranges::any_of(had, [&](const auto& entry) {
+    const auto& [stream, offset] = entry;
+    if (stream == kReplayStream) return false;
+    const Offset* own = find(stored, stream);
+    // What is complete and has come to where the slot's stream is needs no entry any more.
+    if (own == nullptr) {
+      const bool may_be_read = table_of_stream(stream) && is_running(offset);
+      return slot == nullptr || (!may_be_read && slot->position < offset.position);
+    }
+    if (is_running(*own) != is_running(offset)) return is_running(*own);
+    return own->position < offset.position;
+  });
+}
+
 bool has_unfinished(const Progress& progress) {
   return std::ranges::any_of(progress, [](const auto& entry) { return is_running(entry.second); });
 }

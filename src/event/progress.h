@@ -18,6 +18,10 @@ bool covers(const Progress& progress, const Batch& batch);
 // Leaves out of view.changes what `progress` has already, and what the snapshot of a table brings.
 void drop_delivered(BatchView& view, const Progress& progress);
 
+// True when `stored` stands behind `had`, the same progress at another time: something is not in it
+// that was.
+bool lacks(const Progress& stored, const Progress& had);
+
 // A snapshot, of all tables or of one, has begun and is not complete.
 bool has_unfinished(const Progress& progress);
 

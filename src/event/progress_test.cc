@@ -172,6 +172,33 @@ TEST_F(ProgressTest, WritingDownAndReadingGivesTheSame) {
   EXPECT_EQ(again, progress);
 }
 
+TEST_F(ProgressTest, WhatStandsBehindLacksSomething) {
+  const Progress nothing;
+  advance(progress, kSnapshotStream, snapshot_at(100, kRunning));
+  const Progress begun = progress;
+  advance(progress, table_stream(1), snapshot_at(100, kCompleted));
+  const Progress one_read = progress;
+  advance(progress, kSnapshotStream, snapshot_at(100, kCompleted));
+  advance(progress, kSlotStream, at(150));
+  const Progress streaming = progress;
+  advance(progress, table_stream(2), snapshot_at(200, kRunning));
+  const Progress reading = progress;
+  advance(progress, table_stream(2), snapshot_at(200, kCompleted));
+  const Progress read = progress;
+  advance(progress, kSlotStream, at(300));
+  const Progress merged = progress;
+  advance(progress, kReplayStream, at(1));
+  const std::vector<Progress> steps = {nothing, begun, one_read, streaming,
+                                       reading, read,  merged,   progress};
+  for (size_t i = 0; i < steps.size(); ++i) {
+    for (size_t j = 0; j < steps.size(); ++j) {
+      // Neither that a table's snapshot begins nor a replay is a place that could be lost.
+      const bool same_place = (i == 3 && j == 4) || (i == 6 && j == 7);
+      EXPECT_EQ(lacks(steps[i], steps[j]), i < j && !same_place) << i << " and " << j;
+    }
+  }
+}
+
 TEST_F(ProgressTest, ThatATableIsGoneIsNewUntilItIsForgotten) {
   stream_both_to_150();
   EXPECT_FALSE(covered(table_stream(2), Offset()));

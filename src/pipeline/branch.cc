@@ -311,7 +311,8 @@ bool Branch::recover(Error error, std::stop_token stop) {
     if (stop.stop_requested()) return false;
     auto progress = parts_.sink->open();
     if (progress) {
-      auto written = *progress ? forget_stored(**progress) : Result<void>();
+      auto written = *progress ? check_stored(**progress) : Result<void>();
+      if (written && *progress) written = forget_stored(**progress);
       if (written) written = write_held(stop);
       if (written) {
         set_state(BranchState::kRunning, "");
@@ -324,6 +325,27 @@ bool Branch::recover(Error error, std::stop_token stop) {
     }
   }
   return false;
+}
+
+// A sink that was removed, or restored from yesterday, while it was away: going on would leave a
+// gap that nobody could see afterwards.
+Result<void> Branch::check_stored(const Progress& stored) const {
+  const std::lock_guard lock(mutex_);
+  bool is_lost = lacks(stored, durable_);
+  Progress due = durable_;
+  for (const Held& held : held_) {  // a new snapshot makes void what was had
+    if (!is_lost) break;
+    if (held.view.batch->stream == kReplayStream) continue;
+    advance(due, *held.view.batch);
+    is_lost = lacks(stored, due);
+  }
+  if (!is_lost) return {};
+  return fail(ErrorKind::kGap,
+              "the sink has not what it had made durable (up to " +
+                  format_lsn(millrace::confirmable(durable_)) +
+                  "): it was removed or restored meanwhile, and changes may be missing",
+              "put it back as it was, or start again: an empty sink gets a new snapshot, one that "
+              "is behind with snapshot.mode=when_needed");
 }
 
 // A sink that keeps progress with its data may have made more durable than it could report.

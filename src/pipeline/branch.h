@@ -136,6 +136,7 @@ class Branch {
   Result<void> write_one(BatchView view, std::stop_token stop);
   Result<void> write_held(std::stop_token stop);
   Result<void> take_report(const SinkReport& report);
+  Result<void> check_stored(const Progress& stored) const;
   Result<void> forget_stored(const Progress& stored);
   Result<void> open_once();
   void tell_waiting(const std::string& waits_for);

@@ -118,9 +118,9 @@ Result<bool> Pipeline::begin_lane(Lane& lane, bool wait_for_sink) {
       return std::unexpected(loaded.error().in("branch " + lane.name));
     }
     stored = std::move(*loaded);
-    if (!opened && stored.empty()) return false;
-    keeper_.add(*lane.branch, *lane.store, stored);
   }
+  if (!opened && stored.empty()) return false;
+  if (lane.store != nullptr) keeper_.add(*lane.branch, *lane.store, stored);
   if (!opened) lane.feed = Feed::kNothing;
   lane.branch->begin_after(stored);
   return true;
@@ -272,7 +272,8 @@ Result<void> Pipeline::finish() {
   const auto deadline = steady_now() + options_.shutdown_timeout;
   std::string behind;
   for (const auto& lane : lanes_) {
-    if (lane->branch->drain(deadline)) continue;
+    // Of what the others were given, one that is parked lacks some.
+    if (lane->branch->drain(deadline) && !lane->parked()) continue;
     behind += (behind.empty() ? "" : ", ") + lane->name;
   }
   keeper_.stop();

@@ -30,7 +30,7 @@ struct PipelineRunOptions {
 struct PipelineBranch {
   BranchOptions options;
   BranchParts parts;
-  std::unique_ptr<OffsetStore> store;  // used when the sink keeps no progress; null only in tests
+  std::unique_ptr<OffsetStore> store;  // null when the sink keeps the progress itself
   std::string after;                   // name of the branch that it runs after; empty = none
 };
 

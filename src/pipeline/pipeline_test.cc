@@ -342,6 +342,53 @@ TEST(Pipeline, StopWhileOffsetsCannotBeStoredSaysThatTheyAreNot) {
   EXPECT_TRUE(f.result.error().message.contains("the disk is full")) << f.result.error().text();
 }
 
+TEST(Pipeline, SinkThatHasLessThanBeforeWhenItIsBackEndsTheBranch) {
+  Fixture f(1000);
+  SinkScript& sink = f.add("sink");
+  sink.progress.emplace();
+  sink.takes_ms = 1;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return sink.seen().size() > 20; }));
+  {
+    const std::lock_guard lock(sink.mutex);
+    sink.progress.emplace();
+  }
+  sink.fail_polls = 1;
+  f.join();
+  ASSERT_FALSE(f.result);
+  EXPECT_EQ(f.result.error().kind, ErrorKind::kGap);
+  EXPECT_TRUE(f.result.error().message.contains("removed or restored")) << f.result.error().text();
+}
+
+TEST(Pipeline, SinkThatKeepsProgressGoesOnWhereItWas) {
+  Fixture f(100);
+  SinkScript& sink = f.add("sink");
+  sink.progress.emplace();
+  sink.fail_after_write = true;
+  sink.fail_polls = 3;
+  f.start();
+  f.join();
+  EXPECT_TRUE(f.result) << f.result.error().text();
+  EXPECT_EQ(sink.seen(), commits(100));  // exactly once
+}
+
+TEST(Pipeline, StopWhileABranchIsParkedNamesIt) {
+  constexpr size_t kBytes = 64 * 1024;
+  Fixture f(200, kBytes, 40 * kBytes);
+  f.source->finish_at_end = false;
+  SinkScript& quick = f.add("quick");
+  SinkScript& slow = f.add("slow");
+  slow.hold = slow.until_drained = true;  // it delivers what it was given; that is not all
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return quick.seen().size() == 200; }));
+  ASSERT_TRUE(f.pipeline->status().branches[1].parked);
+  f.stop();
+  EXPECT_LT(slow.seen().size(), 200U);
+  ASSERT_FALSE(f.result);
+  EXPECT_EQ(f.result.error().kind, ErrorKind::kStopped);
+  EXPECT_TRUE(f.result.error().message.contains("slow"));
+}
+
 TEST(Pipeline, StopThatCannotDrainNamesTheBranch) {
   Fixture f(3);
   SinkScript& sink = f.add("stuck");

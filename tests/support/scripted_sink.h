@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "event/progress.h"
 #include "sink/sink.h"
 
 namespace millrace {
@@ -15,11 +16,14 @@ namespace millrace {
 // What outlives the sink: the test looks at it and turns its switches.
 struct SinkScript {
   std::atomic<bool> hold{false};              // accept, but make nothing durable
+  std::atomic<bool> until_drained{false};     // `hold` ends then
   std::atomic<int> takes_ms{0};               // for each batch
   std::atomic<int> fail_polls{0};             // so many polls fail with `error`
   std::atomic<bool> fail_after_write{false};  // the failed poll had made durable what was written
   Error error{ErrorKind::kUnreachable, "scripted"};
   std::optional<Error> open_error;  // open() fails with this
+  // The sink keeps progress with its data; the test may take it away.
+  std::optional<Progress> progress;  // guarded by mutex
   std::mutex mutex;
   std::vector<Lsn> durable;  // commit LSN of every change made durable, in order
 
@@ -36,7 +40,8 @@ class ScriptedSink : public Sink {
   Result<std::optional<Progress>> open() override {
     written_.clear();
     if (script_.open_error) return std::unexpected(*script_.open_error);
-    return std::nullopt;
+    const std::lock_guard lock(script_.mutex);
+    return script_.progress;
   }
 
   Result<void> write(BatchView view) override {
@@ -55,7 +60,10 @@ class ScriptedSink : public Sink {
     return SinkReport{durable_seq_};
   }
 
-  Result<SinkReport> drain(SteadyTime deadline) override { return poll(deadline); }
+  Result<SinkReport> drain(SteadyTime deadline) override {
+    if (script_.until_drained) script_.hold = false;
+    return poll(deadline);
+  }
 
  private:
   void store() {
@@ -64,6 +72,7 @@ class ScriptedSink : public Sink {
       for (const Change& change : view.changes)
         script_.durable.push_back(change.position.commit_lsn);
       durable_seq_ = view.seq();
+      if (script_.progress) advance(*script_.progress, *view.batch);
     }
     written_.clear();
   }
