@@ -2,6 +2,10 @@
 snapshot.mode=when_needed is that cure."""
 import json
 import shutil
+import signal
+import time
+
+import duckdb
 
 from support import waiting, warehouse
 from support.case import ServerCase
@@ -150,6 +154,63 @@ class Gaps(ServerCase):
         self.stops("beyond the progress", "branch 'lines'")
         self.delivers(*NEEDED)
         self.complete()
+
+    def exchanged_while_away(self, branch, files, exchange):
+        """The sink's disk is full; meanwhile `exchange` does something to its files. Ends with 4; gives the disk, with room again."""
+        (self.folder / "disk").mkdir()
+        self.config = self.pipeline(branch.replace("$FOLDER/", "$FOLDER/disk/"), source=SOURCE)
+        disk = self.enterContext(SmallDisk(self.folder / "disk", megabytes=8))
+        self.delivers(prefix=disk.prefix)
+        kept = {name: disk.seen(name).read_bytes() for name in files if disk.seen(name).exists()}
+        child = self.streaming(self.start("run", self.config, prefix=disk.prefix))
+        self.changes()
+        self.wait_confirmed(child)
+        disk.fill()
+        self.sql("insert into stock select g, 1 from generate_series(100, 20000) g")
+        child.until("the sink waits", lambda: "No space left" in child.stderr())
+        child.process.send_signal(signal.SIGSTOP)  # all of it at once, as the sink sees it
+        disk.free()
+        for name in files:
+            disk.seen(name).unlink(missing_ok=True)
+        exchange(disk, kept)
+        child.process.send_signal(signal.SIGCONT)
+        self.assertEqual(child.wait(60), 4, child.stderr()[-3000:])
+        self.assertIn("removed or restored", child.stderr())
+        self.assertIn("snapshot.mode=when_needed", child.stderr())
+        return disk
+
+    def test_a_warehouse_is_removed_while_it_is_away(self):
+        disk = self.exchanged_while_away(MIRROR, ("mirror.duckdb", "mirror.duckdb.wal"), lambda *_: None)
+        self.delivers(prefix=disk.prefix)  # an empty one gets a snapshot
+        shutil.copy(disk.seen("mirror.duckdb"), self.folder)
+        self.assertEqual(self.mirrored(), sorted(self.sql("select id, v from stock")))
+
+    def test_a_file_is_restored_from_yesterday_while_it_is_away(self):
+        def restore(disk, kept):
+            for name, content in kept.items():
+                disk.seen(name).write_bytes(content)
+        disk = self.exchanged_while_away(LINES, ("lines.jsonl", "lines.jsonl.progress"), restore)
+        again = self.run_to_end("run", self.config, prefix=disk.prefix)
+        self.assertEqual(again.returncode, 4, again.stderr)
+        self.assertIn("beyond the progress", again.stderr)
+        self.sql("delete from stock where id > 300")  # the rest has room
+        self.delivers(*NEEDED, prefix=disk.prefix)
+        shutil.copy(disk.seen("lines.jsonl"), self.folder)
+        self.assertEqual(self.folded(), sorted(self.sql("select id, v from stock")))
+
+    def test_offsets_that_another_sink_has_left_are_not_the_warehouses(self):
+        self.config = self.pipeline(MIRROR, source=SOURCE)
+        self.delivers("--to", "stdout")
+        self.assertTrue(list((self.folder / "state").glob("*.offsets")))
+        with duckdb.connect(str(self.folder / "mirror.duckdb")):
+            child = self.start("run", self.config)
+            child.until("it waits for the file", lambda: "open in another process" in child.stderr())
+            time.sleep(7)  # after 5 s a sink whose place is known would be begun without
+            self.changes()
+        self.streaming(child)
+        self.wait_confirmed(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertEqual(self.mirrored(), sorted(self.sql("select id, v from stock")))
 
     def test_a_branch_that_was_taken_out_does_not_hold_the_slot_and_comes_back_with_a_word(self):
         self.delivers()

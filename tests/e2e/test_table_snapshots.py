@@ -107,6 +107,24 @@ class TableSnapshots(ServerCase):
         self.end(child)
         self.equal("one", "more_of_it")
 
+    def test_a_new_table_waits_for_a_free_slot(self):
+        child = self.streaming(self.start("run", self.pipeline(MIRROR, source=listed("one", "more.*"))))
+        taken = []
+        def give_back():
+            while taken:
+                self.cluster.sql("select pg_drop_replication_slot(%s)", taken.pop())
+        self.addCleanup(give_back)
+        while self.cluster.value("select count(*) < current_setting('max_replication_slots')::int from pg_replication_slots"):
+            taken.append(f"taken{len(taken)}")
+            self.cluster.sql("select pg_create_physical_replication_slot(%s)", taken[-1])
+        self.make("more_of_it", 500)
+        child.until("a word", lambda: "trying again" in child.stderr() and "max_replication_slots" in child.stderr())
+        give_back()
+        child.until("it is read", lambda: "more_of_it" in self.read(child.stderr()), 30)
+        self.sql("update one set n = 7 where id = 7; update more_of_it set n = 3 where id < 10")
+        self.end(child)
+        self.equal("one", "more_of_it")
+
     def test_a_table_that_is_added_to_the_list_under_load(self):
         self.make("two", 3000)
         self.end(self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one")))))

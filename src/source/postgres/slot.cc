@@ -48,6 +48,8 @@ std::string create_command(postgres::Connection& connection, const SlotRequest& 
 Error explain(postgres::Connection& connection, const SlotRequest& request, Error error) {
   const std::string state = connection.sqlstate();
   if (state == "53400") {
+    // One for a while is waited for: the server may not have let our own last one go yet.
+    if (request.temporary) error.kind = ErrorKind::kBusy;
     error.cure =
         "raise max_replication_slots (restart), or drop a slot that nobody reads: "
         "SELECT slot_name FROM pg_replication_slots WHERE NOT active";
