@@ -114,6 +114,18 @@ class DuckDbDeadLetters(DeadLetters):
             self.assertEqual(child.stop(), 0, child.stderr())
         self.assertEqual(self.rows(), [(1, 5000, "a"), (2, 2, "b")])
 
+    def test_changes_that_only_together_are_refused(self):
+        db = duckdb.connect(str(self.folder / "w.duckdb"))
+        db.execute("drop table article; create table article(id integer primary key, price integer check (price < 1000), name varchar unique)")
+        db.close()
+        with self.running() as child:
+            self.sql("insert into article values (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'a'), (4, 5000, 'd'), (5, 5, 'b'), (6, 6, 'e')")
+            self.wait_confirmed(child)
+            letters = self.waiting_letters(child, 3)
+            self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertEqual(sorted(letter["change"]["key"]["id"] for letter in letters), ["3", "4", "5"])
+        self.assertEqual(self.rows(), [(1, 1, "a"), (2, 2, "b"), (6, 6, "e")])
+
     def test_killed_right_after_it_is_there_once(self):
         for round_ in range(3):
             child = self.start("run", self.config)

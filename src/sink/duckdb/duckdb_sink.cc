@@ -70,6 +70,10 @@ class DuckDbSink final : public Sink {
   Result<void> find_refused(size_t count);
   bool is_storable(std::span<const Change> changes, bool in_snapshot);
   Result<void> bisect(std::span<const Change> changes, bool in_snapshot);
+  Result<void> find_refused_together(size_t count);
+  bool is_storable_through(size_t changes);
+  const Change& pending_change(size_t index) const;
+  Result<void> refuse(const Change& change);
   void roll_back();
 
   const DuckDbSinkConfig config_;
@@ -207,9 +211,12 @@ Result<void> DuckDbSink::commit_batches(size_t count) {
       return {};
     }
     roll_back();
-    if (done.error().kind != ErrorKind::kData || attempt > 0) return done;
-    if (auto found = find_refused(count); !found) return found;
-    if (refused_.empty()) return Failure(done.error());
+    if (done.error().kind != ErrorKind::kData) return done;
+    const size_t before = refused_.size();
+    auto found = attempt == 0 ? find_refused(count) : Result<void>();
+    if (found && refused_.size() == before) found = find_refused_together(count);
+    if (!found) return found;
+    if (refused_.size() == before) return Failure(done.error());
   }
 }
 
@@ -279,26 +286,29 @@ Result<void> DuckDbSink::find_refused(size_t count) {
     auto done = bisect(pending_[i].changes, pending_[i].batch->stream != kSlotStream);
     if (!done) return done;
   }
-  for (const Refusal& refusal : refused_)
-    refused_by_duckdb_.insert(refusal.change);
   return {};
 }
 
-// Each refused change goes to the dead letters as it is found: a flood ends the search.
 Result<void> DuckDbSink::bisect(std::span<const Change> changes, bool in_snapshot) {
   if (changes.empty() || is_storable(changes, in_snapshot)) return {};
   if (changes.size() > 1) {
     auto done = bisect(changes.first(changes.size() / 2), in_snapshot);
     return done ? bisect(changes.subspan(changes.size() / 2), in_snapshot) : done;
   }
-  const Change& change = changes.front();
+  return refuse(changes.front());
+}
+
+// Each goes to the dead letters as it is found: a flood ends the search.
+Result<void> DuckDbSink::refuse(const Change& change) {
   const std::string where = change.table == nullptr ? "" : change.table->full_name() + " at ";
   refused_.push_back(
       {&change,
        Error(ErrorKind::kData,
              where + format_lsn(change.lsn) +
                  ": DuckDB refuses a value that the sql or the target makes of this change",
-             "look at the row in the dead letters, the sql and the target's types")});
+             "look at the row in the dead letters, the sql and the target's types and "
+             "constraints")});
+  refused_by_duckdb_.insert(&change);
   if (context_.dead_letters == nullptr) return {};
   return context_.dead_letters->add(change, refused_.back().error);
 }
@@ -307,6 +317,46 @@ Result<void> DuckDbSink::bisect(std::span<const Change> changes, bool in_snapsho
 bool DuckDbSink::is_storable(std::span<const Change> changes, bool in_snapshot) {
   Result<void> done = state_->connection.begin();
   if (done) done = state_->writer->add(changes, in_snapshot);
+  if (done) done = state_->writer->execute();
+  roll_back();
+  return done || done.error().kind != ErrorKind::kData;
+}
+
+// Of those that are well alone, but not after one another (a constraint): each that is refused after
+// those before it.
+Result<void> DuckDbSink::find_refused_together(size_t count) {
+  size_t all = 0;
+  for (size_t i = 0; i < count; ++i)
+    all += pending_[i].changes.size();
+  size_t good = 0;
+  while (good < all && !is_storable_through(all)) {
+    size_t bad = all;
+    while (bad - good > 1) {
+      const size_t middle = good + (bad - good) / 2;
+      (is_storable_through(middle) ? good : bad) = middle;
+    }
+    if (auto refused = refuse(pending_change(bad - 1)); !refused) return refused;
+    good = bad;
+  }
+  return {};
+}
+
+const Change& DuckDbSink::pending_change(size_t index) const {
+  size_t batch = 0;
+  for (; index >= pending_[batch].changes.size(); ++batch)
+    index -= pending_[batch].changes.size();
+  return pending_[batch].changes[index];
+}
+
+// Tries so many of what is pending, one after the other, within a transaction that is rolled back.
+bool DuckDbSink::is_storable_through(size_t changes) {
+  Result<void> done = state_->connection.begin();
+  for (size_t i = 0; done && changes > 0; ++i) {
+    BatchView view = pending_[i];
+    view.changes = view.changes.first(std::min(changes, view.changes.size()));
+    changes -= view.changes.size();
+    done = write_batch(view);
+  }
   if (done) done = state_->writer->execute();
   roll_back();
   return done || done.error().kind != ErrorKind::kData;
