@@ -1,5 +1,7 @@
 #include "assembly.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "config/known_keys.h"
@@ -19,6 +21,9 @@ namespace {
 // How often an idle source says that its position moved: verify waits for that, and the slot
 // follows it.
 constexpr Millis kIdleInterval{2000};
+
+// A batch says for whom it is in 64 bits (Batch::audience).
+constexpr size_t kBranchesMax = 64;
 
 // Settings of the converter of a branch: the source's, then the branch's own, then what the sink
 // wants.
@@ -195,6 +200,14 @@ Assembly read_assembly(const RunOptions& run, Problems& problems) {
   }
   for (const BranchConfig& branch : out.config.branches)
     validate_branch(out.config, branch, problems);
+  if (out.config.branches.size() > kBranchesMax) {
+    problems.push_back(
+        {.key = "branch",
+         .origin = {},
+         .message = fmt::format("there are {} branches; a pipeline has at most {}",
+                                out.config.branches.size(), kBranchesMax),
+         .cure = "make two pipelines of it, each with a slot.name and a publication.name"});
+  }
   check_known(out.config, known_keys(), problems);
   return out;
 }

@@ -13,6 +13,8 @@ constexpr Millis kParkAfter{1000};   // a branch that holds the others up for so
 constexpr Millis kLagInterval{500};  // between looks at how much WAL is kept
 // One that says that it is well and still makes nothing durable.
 constexpr Millis kHangsAfter{30'000};
+// One that is not well, holds less than its share, and makes nothing durable.
+constexpr Millis kStuckAfter{10'000};
 
 bool is_well(const Lane& lane) {
   return lane.branch->state() == BranchState::kRunning;
@@ -170,19 +172,31 @@ bool Parking::joins(size_t index) {
   return were_away_.erase(index) != 0 || is_lost;
 }
 
+// It may hold little: what keeps the server's WAL can be changes of tables that nobody captures.
+bool Parking::takes_nothing(size_t index) {
+  const Lane& lane = *lanes_[index];
+  Pace& pace = slot_paces_[index];
+  const auto now = steady_now();
+  const bool waits = !is_well(lane) && lane.branch->bytes_held() > 0;
+  if (!waits || pace.finished != lane.branch->finished()) pace = {lane.branch->finished(), now};
+  return waits && (holds_its_share(lane) || now - pace.since >= kStuckAfter);
+}
+
 void Parking::give_up_lagging() {
   const auto now = steady_now();
   if (lag_max_ == 0 || now < lag_due_) return;
   lag_due_ = now + kLagInterval;
-  const auto is_behind = [&](const auto& lane) {  // one that works is not
-    const bool is_stuck = !is_well(*lane) && holds_its_share(*lane);
-    return lane->feed != Feed::kGivenUp && (lane->parked() || is_stuck);
-  };
-  if (std::ranges::none_of(lanes_, is_behind)) return;
-  const Lsn end = source_.end_of_log();
+  slot_paces_.resize(lanes_.size());
+  std::vector<size_t> behind;  // one that works is not
   for (size_t i = 0; i < lanes_.size(); ++i) {
+    const bool is_stuck = takes_nothing(i);
+    const Lane& lane = *lanes_[i];
+    if (lane.feed != Feed::kGivenUp && (lane.parked() || is_stuck)) behind.push_back(i);
+  }
+  if (behind.empty()) return;
+  const Lsn end = source_.end_of_log();
+  for (const size_t i : behind) {
     Lane& lane = *lanes_[i];
-    if (!is_behind(lanes_[i])) continue;
     const Lsn durable = lane.branch->confirmable();
     const Lsn kept_from = durable != 0 ? durable : source_.status().confirmed_lsn;
     if (kept_from == 0 || end <= kept_from + lag_max_) continue;

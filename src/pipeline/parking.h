@@ -44,7 +44,7 @@ class Parking {
   Lsn passed_lsn() const { return passed_.lsn_commit; }
 
  private:
-  struct Pace {  // of a branch that holds a snapshot up
+  struct Pace {  // of a branch that holds a snapshot, or the slot, up
     uint64_t finished = 0;
     SteadyTime since;
   };
@@ -57,6 +57,7 @@ class Parking {
   bool is_far_behind(const Lane& lane) const;
   bool bring_back(size_t index);
   bool joins(size_t index);
+  bool takes_nothing(size_t index);
   void give_up_lagging();
 
   const Lanes& lanes_;
@@ -67,6 +68,7 @@ class Parking {
   std::set<size_t> were_away_;  // of those that catch up: tables may have come meanwhile
   SteadyTime no_room_since_{};  // epoch: there is room
   std::vector<Pace> paces_;
+  std::vector<Pace> slot_paces_;
 };
 
 }  // namespace millrace

@@ -70,6 +70,10 @@ class BadConfiguration(ServerCase):
         self.refused(self.pipeline(DUCK.replace("[branch.b]", '[branch.b]\nafter = "nobody"'), source=INCLUDE), "nobody")
         self.refused(self.pipeline("", source=INCLUDE), "branch")
 
+    def test_more_branches_than_a_pipeline_has(self):
+        branches = [f'[branch.b{n}.sink]\ntype = "file"\nfile.path = "$FOLDER/{n}"\n' for n in range(65)]
+        self.refused(self.pipeline("".join(branches), source=INCLUDE), "65 branches", "at most 64")
+
     def test_sql_that_cannot_be_row_wise(self):
         for sql, word in (("SELECT count(*) FROM changes", "aggregat"), ("SELECT row.id FROM changes LIMIT 1", "LIMIT"),
                           ("SELECT DISTINCT row.id FROM changes", "DISTINCT"), ("SELEC 1", "SELEC")):

@@ -269,6 +269,26 @@ class Parked(ServerCase):
             self.assertEqual(state, dict(self.sql("select id, v from stock")), "after its snapshot it has the table as it is")
             self.assertGreater(sum(value["op"] == "r" for value in self.lines(away)), 1000)
 
+    def test_a_branch_that_holds_little_is_given_up_too(self):
+        """The WAL that is kept for it is of a table that nobody captures."""
+        self.sql("create table loud(t text); alter table loud alter t set storage external")
+        with self.disks("away", "well") as (away, well):
+            child = self.started(well, FILE.format("away") + FILE.format("well"), f"branch.lag.max.bytes = {8 * MEGABYTE}\n")
+            self.wait_confirmed(child)
+            away.fill()
+            self.sql("update stock set v = nextval('vs') where id = 1")
+            child.until("it waits", lambda: "No space left" in (self.branch("away")["error"] or ""))
+            for _ in range(20):
+                self.sql("insert into loud values (repeat('x', 1000000))")
+            child.until("it is given up", lambda: self.branch("away")["given_up"])
+            self.wait_confirmed(child)
+            away.free()
+            child.until("it is back", lambda: self.branch("away")["parked"] is False and self.branch("away")["state"] == "running")
+            self.sql("update stock set v = nextval('vs') where id < 10")
+            self.end(child)
+            state = {value["after"]["id"]: value["after"]["v"] for value in self.lines(away)}
+            self.assertEqual(state, dict(self.sql("select id, v from stock")))
+
     def test_a_branch_that_is_given_up_comes_back_with_a_snapshot(self):
         self.given_up(kill=False)
 
