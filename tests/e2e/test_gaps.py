@@ -217,7 +217,11 @@ class Gaps(ServerCase):
         self.changes()
         alone = self.pipeline(MIRROR, source=SOURCE, file="alone.toml")
         before = self.slot_row("confirmed_flush_lsn")
-        self.delivers(config=alone)
+        child = self.streaming(self.start("run", alone))
+        for _ in range(5):
+            self.changes()
+        self.wait_confirmed(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
         self.assertNotEqual(self.slot_row("confirmed_flush_lsn"), before)
         self.stops("beyond the progress", "branch 'lines'")
         self.delivers(*NEEDED)

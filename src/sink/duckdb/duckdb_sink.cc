@@ -322,8 +322,8 @@ bool DuckDbSink::is_storable(std::span<const Change> changes, bool in_snapshot) 
   return done || done.error().kind != ErrorKind::kData;
 }
 
-// Of those that are well alone, but not after one another (a constraint): each that is refused after
-// those before it.
+// Of those that are well alone, but not after one another (a constraint): each that is refused
+// after those before it.
 Result<void> DuckDbSink::find_refused_together(size_t count) {
   size_t all = 0;
   for (size_t i = 0; i < count; ++i)
