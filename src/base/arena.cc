@@ -7,6 +7,8 @@ namespace millrace {
 
 namespace {
 
+constexpr size_t kFirstChunkBytes = 4096;
+
 constexpr size_t round_up(size_t n) {
   return (n + 7) & ~size_t{7};
 }
@@ -31,19 +33,34 @@ std::string_view Arena::copy(std::string_view bytes) {
   return {out, bytes.size()};
 }
 
+// A small one first: a batch of one change needs no more. Then the budget's; what is larger stands
+// alone.
 void Arena::add_chunk(size_t at_least) {
-  const size_t size = std::max(at_least, kChunkBytes);
-  chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-  at_ = chunks_.back().get();
-  end_ = at_ + size;
-  bytes_ += size;
-  if (budget_ != nullptr) budget_->charge(size);
+  const size_t first = chunks_.empty() ? kFirstChunkBytes : MemoryBudget::kChunkBytes;
+  Chunk chunk{nullptr, std::max(at_least, first)};
+  if (chunk.size > kFirstChunkBytes) chunk.size = std::max(chunk.size, MemoryBudget::kChunkBytes);
+  if (budget_ != nullptr && chunk.size == MemoryBudget::kChunkBytes) {
+    chunk.bytes = budget_->take_chunk();
+  } else {
+    chunk.bytes = std::make_unique_for_overwrite<char[]>(chunk.size);
+    if (budget_ != nullptr) budget_->charge(chunk.size);
+  }
+  at_ = chunk.bytes.get();
+  end_ = at_ + chunk.size;
+  bytes_ += chunk.size;
+  chunks_.push_back(std::move(chunk));
 }
 
 void Arena::clear() {
-  if (budget_ != nullptr) budget_->release(bytes_);
-  bytes_ = 0;
+  for (Chunk& chunk : chunks_) {
+    if (budget_ == nullptr) continue;
+    if (chunk.size == MemoryBudget::kChunkBytes)
+      budget_->give_chunk(std::move(chunk.bytes));
+    else
+      budget_->release(chunk.size);
+  }
   chunks_.clear();
+  bytes_ = 0;
   at_ = end_ = nullptr;
 }
 

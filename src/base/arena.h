@@ -13,8 +13,6 @@ namespace millrace {
 
 class Arena {
  public:
-  static constexpr size_t kChunkBytes = 64 * 1024;
-
   // budget may be null (tests, small fixed things); else it outlives the arena.
   explicit Arena(MemoryBudget* budget) : budget_(budget) {}
 
@@ -43,10 +41,15 @@ class Arena {
   void clear();
 
  private:
+  struct Chunk {
+    std::unique_ptr<char[]> bytes;
+    size_t size;
+  };
+
   void add_chunk(size_t at_least);
 
   MemoryBudget* budget_;
-  std::vector<std::unique_ptr<char[]>> chunks_;
+  std::vector<Chunk> chunks_;
   char* at_ = nullptr;
   char* end_ = nullptr;
   size_t bytes_ = 0;
