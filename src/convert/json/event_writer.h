@@ -35,7 +35,7 @@ class EventWriter : private ValueTrouble {
                                       const Tuple& other, RecordList& to);
   Result<std::string_view> value(const Event& event, TablePlan& plan, RecordList& to);
 
-  const SourceBlock& source() const { return source_; }
+  SourceBlock& source() { return source_; }
 
  private:
   void malformed(const Column& column) override;
@@ -54,7 +54,7 @@ class EventWriter : private ValueTrouble {
                          RecordList& to);
 
   const ConversionFailure conversion_failure_;
-  const SourceBlock source_;
+  SourceBlock source_;
   const Change* change_ = nullptr;  // that is being written
   SteadyTime next_warning_{};
 };

@@ -46,12 +46,6 @@ bool needs_look(uint64_t bytes) {
 }
 
 const char* plain_run_end(const char* at, const char* end) {
-  while (end - at >= 8) {
-    uint64_t bytes = 0;
-    std::memcpy(&bytes, at, sizeof bytes);
-    if (needs_look(bytes)) break;
-    at += 8;
-  }
   while (at != end && kEscapes[static_cast<uint8_t>(*at)] == 0)
     ++at;
   return at;
@@ -96,11 +90,38 @@ void JsonWriter::escaped(std::string_view text) {
   const char* at = text.data();
   const char* end = at + text.size();
   while (at != end) {
+    at = plain(at, end);
     const char* run_end = plain_run_end(at, end);
     raw({at, static_cast<size_t>(run_end - at)});
     at = run_end;
     if (at != end) at = escape_one(at, end);
   }
+}
+
+// Copies eight bytes at a time as long as none of them needs a look; up to where they end. The last
+// eight may overlap those before.
+const char* JsonWriter::plain(const char* at, const char* end) {
+  constexpr ptrdiff_t kStep = 8;
+  const char* const begin = at;
+  char* to = room(static_cast<size_t>(end - at));
+  uint64_t bytes = 0;
+  for (; end - at >= kStep; at += kStep, to += kStep) {
+    std::memcpy(&bytes, at, sizeof bytes);
+    if (needs_look(bytes)) break;
+    std::memcpy(to, &bytes, sizeof bytes);
+  }
+  const ptrdiff_t rest = end - at;
+  if (rest < kStep && at != begin) {
+    std::memcpy(&bytes, end - kStep, sizeof bytes);
+    if (!needs_look(bytes)) {
+      to += rest - kStep;
+      std::memcpy(to, &bytes, sizeof bytes);
+      to += kStep;
+      at = end;
+    }
+  }
+  at_ = to;
+  return at;
 }
 
 const char* JsonWriter::escape_one(const char* at, const char* end) {

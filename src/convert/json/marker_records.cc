@@ -39,7 +39,7 @@ void MarkerRecords::write_content(std::string_view content, JsonWriter& out) con
 }
 
 void MarkerRecords::add_message(const Change& change, const std::optional<EventOrder>& order,
-                                const SourceBlock& source, RecordList& to) const {
+                                SourceBlock& source, RecordList& to) const {
   JsonWriter& out = to.writer();
   Record record;
   record.topic = message_topic_;

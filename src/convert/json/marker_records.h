@@ -20,7 +20,7 @@ class MarkerRecords {
   explicit MarkerRecords(const JsonConverterConfig& config);
 
   void add_message(const Change& change, const std::optional<EventOrder>& order,
-                   const SourceBlock& source, RecordList& to) const;
+                   SourceBlock& source, RecordList& to) const;
   void add_begin(const Change& change, RecordList& to) const;
   void add_end(const Change& change, uint64_t events,
                const std::vector<CollectionCount>& collections, RecordList& to) const;

@@ -2,29 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
+#include <concepts>
+
 #include "convert/json/type_schema.h"
 
 namespace millrace {
 
 namespace {
 
-// Sequence members are decimal strings within a JSON text that is itself a JSON string.
-void write_sequence_member(Lsn lsn, JsonWriter& out) {
-  if (lsn == 0) {
-    out.raw("null");
-    return;
-  }
-  out.raw(R"(\")");
-  out.number(lsn);
-  out.raw(R"(\")");
-}
-
-// LSNs are Java longs.
-void write_lsn(Lsn lsn, JsonWriter& out) {
-  if (lsn == 0)
-    out.raw("null");
-  else
-    out.number(static_cast<int64_t>(lsn));
+template <std::integral T>
+void append(std::string& to, T number) {
+  std::array<char, 21> text;
+  to.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr);
 }
 
 }  // namespace
@@ -55,28 +46,61 @@ std::string_view SourceBlock::snapshot_json(SnapshotMarker marker) const {
   return "null";
 }
 
-void SourceBlock::write(const Change& change, std::string_view table_part, JsonWriter& out) const {
+bool SourceBlock::Shared::fits(const Change& change, std::string_view part) const {
+  return !before_lsn.empty() && change.commit_us == commit_us && change.xid == xid &&
+         change.last_commit_lsn == last_commit_lsn && change.snapshot == snapshot &&
+         part == table_part;
+}
+
+void SourceBlock::renew(const Change& change, std::string_view table_part) {
   const int64_t us = change.commit_us;
-  out.raw(head_);
-  out.number(us / 1000);
-  out.raw(R"(,"snapshot":)");
-  out.raw(snapshot_json(change.snapshot));
-  out.raw(database_);
-  write_sequence_member(change.last_commit_lsn, out);
-  out.raw(',');
-  write_sequence_member(change.lsn, out);
-  out.raw(R"(]","ts_us":)");
-  out.number(us);
-  out.raw(R"(,"ts_ns":)");
-  out.number(static_cast<int64_t>(static_cast<uint64_t>(us) * 1000));  // wraps, as in Java
-  out.raw(table_part);
-  out.raw(R"(,"txId":)");
+  shared_.commit_us = us;
+  shared_.last_commit_lsn = change.last_commit_lsn;
+  shared_.xid = change.xid;
+  shared_.snapshot = change.snapshot;
+  shared_.table_part = table_part;
+  std::string& before = shared_.before_lsn;
+  before = head_;
+  append(before, us / 1000);
+  before += R"(,"snapshot":)";
+  before += snapshot_json(change.snapshot);
+  before += database_;
+  // Members are decimal strings within a JSON text that is itself a JSON string.
+  if (change.last_commit_lsn == 0) {
+    before += "null,";
+  } else {
+    before += R"(\")";
+    append(before, change.last_commit_lsn);
+    before += R"(\",)";
+  }
+  std::string& after = shared_.after_lsn;
+  after = R"(]","ts_us":)";
+  append(after, us);
+  after += R"(,"ts_ns":)";
+  append(after, static_cast<int64_t>(static_cast<uint64_t>(us) * 1000));  // wraps, as in Java
+  after += table_part;
+  after += R"(,"txId":)";
   if (change.xid == 0)
-    out.raw("null");
+    after += "null";
   else
-    out.number(change.xid);
-  out.raw(R"(,"lsn":)");
-  write_lsn(change.lsn, out);
+    append(after, change.xid);
+  after += R"(,"lsn":)";
+}
+
+void SourceBlock::write(const Change& change, std::string_view table_part, JsonWriter& out) {
+  if (!shared_.fits(change, table_part)) renew(change, table_part);
+  out.raw(shared_.before_lsn);
+  if (change.lsn == 0) {
+    out.raw("null");
+    out.raw(shared_.after_lsn);
+    out.raw(R"(null,"xmin":null})");
+    return;
+  }
+  out.raw(R"(\")");
+  out.number(change.lsn);
+  out.raw(R"(\")");
+  out.raw(shared_.after_lsn);
+  out.number(static_cast<int64_t>(change.lsn));  // a Java long
   out.raw(R"(,"xmin":null})");
 }
 
