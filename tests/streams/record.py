@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Records what a real server sends for a mixed workload: record.py FILE      (mixed.stream beside this is its work)
+"""Records what a real server sends: record.py mixed|inventory|wide      (into NAME.stream beside this)
+
+mixed: all that is hard. inventory, wide: the load of bench/rig/bench/tables.sql (70 % inserts, 25 % updates, 5 % deletes, 100 rows a transaction).
 
 FILE: a message after the other: LSN (8 bytes, big-endian), length (4), payload of the XLogData. src/source/postgres/restart_test.cc
 reads it back at every position. Tables: article (a TOASTed column), wide (REPLICA IDENTITY FULL), loose (no key), hidden (which
@@ -11,7 +13,9 @@ import sys
 
 import psycopg2.extras
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+HERE = pathlib.Path(__file__).resolve().parent
+
+sys.path.insert(0, str(HERE.parent))
 from support.postgres import Cluster
 
 SETUP = """
@@ -97,17 +101,35 @@ def record(cluster, database, file):
     return count
 
 
+SLOT = "select pg_create_logical_replication_slot('recorded', 'pgoutput')"
+
+
+def make_mixed(cluster):
+    cluster.new_database("shop", SETUP)
+    cluster.sql(SLOT, database="shop")
+    for number, transaction in enumerate(WORKLOAD):
+        cluster.sql(f"begin; {transaction}; commit", database="shop")
+        if number == 12:
+            interleave(cluster, "shop")
+
+
+def make_load(cluster, table, changes):
+    tables = (HERE.parents[1] / "bench/rig/bench/tables.sql").read_text()
+    rows = 10_000 + changes  # as many as `work` asks for
+    cluster.new_database("shop", f"{tables}; select fill('{table}', {rows}); create publication p for table {table}")
+    cluster.sql(SLOT, database="shop")
+    cluster.sql(f"call work('{table}', {changes}, {rows})", database="shop")
+
+
 def main(argv):
-    if len(argv) != 1:
+    if argv not in (["mixed"], ["inventory"], ["wide"]):
         sys.exit(__doc__)
     with Cluster() as cluster:
-        cluster.new_database("shop", SETUP)
-        cluster.sql("select pg_create_logical_replication_slot('recorded', 'pgoutput')", database="shop")
-        for number, transaction in enumerate(WORKLOAD):
-            cluster.sql(f"begin; {transaction}; commit", database="shop")
-            if number == 12:
-                interleave(cluster, "shop")
-        print(record(cluster, "shop", argv[0]), "messages")
+        if argv == ["mixed"]:
+            make_mixed(cluster)
+        else:
+            make_load(cluster, argv[0], {"inventory": 600, "wide": 200}[argv[0]])
+        print(record(cluster, "shop", HERE / f"{argv[0]}.stream"), "messages")
 
 
 if __name__ == "__main__":

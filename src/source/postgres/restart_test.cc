@@ -4,32 +4,22 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 
-#include "base/byte_reader.h"
 #include "event/progress.h"
 #include "source/postgres/change_decoder.h"
 #include "source/postgres/message_bytes_for_test.h"
+#include "tests/support/recorded_stream.h"
 
 namespace millrace {
 namespace {
 
-class Lookup final : public TableLookup {
+class Lookup final : public StreamAlone {
  public:
   bool captures_table(std::string_view, std::string_view table) const override {
     return table != "hidden";
   }
-
-  bool captures_column(std::string_view, std::string_view, std::string_view) const override {
-    return true;
-  }
-
-  Result<std::optional<TableSchema>> table(uint32_t) override { return std::nullopt; }
-
-  Result<ColumnType> type(uint32_t, int32_t) override { return ColumnType{}; }
 };
 
 struct Message {
@@ -39,14 +29,11 @@ struct Message {
 };
 
 std::vector<std::unique_ptr<Message>> recorded() {
-  std::ostringstream bytes;
-  bytes << std::ifstream(MILLRACE_STREAMS "/mixed.stream", std::ios::binary).rdbuf();
-  const std::string text = bytes.str();
   std::vector<std::unique_ptr<Message>> out;
-  for (ByteReader in(text); in.left() > 0;) {
+  for (RecordedMessage& from : recorded_stream(MILLRACE_STREAMS "/mixed.stream")) {
     auto message = std::make_unique<Message>();
-    message->lsn = in.u64();
-    message->payload = in.bytes(in.u32());
+    message->lsn = from.lsn;
+    message->payload = std::move(from.payload);
     auto read = pgoutput::read_message(message->payload, message->lsn);
     EXPECT_TRUE(read) << read.error().text();
     if (!read) break;
