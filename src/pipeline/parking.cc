@@ -215,12 +215,27 @@ void Parking::passed(const Batch& batch) {
   if (batch.stream == kSlotStream && !batch.catch_up) passed_ = batch.offset;
 }
 
+// The others would read again all that it lacks.
+bool Parking::is_far_behind_others(const Lane& lane) const {
+  const Lsn durable = lane.branch->confirmable();
+  return durable != 0 && std::ranges::any_of(lanes_, [&](const auto& other) {
+           return is_well(*other) &&
+                  other->branch->confirmable() > durable + lane.branch->memory_share();
+         });
+}
+
 void Parking::prepare_open() {
-  passed_ = {};
   were_away_.clear();
   for (const auto& lane : lanes_) {
     if (!lane->parked() || lane->feed == Feed::kGivenUp) continue;
-    lane->feed = is_well(*lane) && !is_full(*lane) ? Feed::kAll : Feed::kNothing;
+    const bool takes_part = is_well(*lane) && !is_full(*lane) && !is_far_behind_others(*lane);
+    lane->feed = takes_part ? Feed::kAll : Feed::kNothing;
+  }
+  // Where the stream will start.
+  passed_ = {};
+  for (const auto& lane : lanes_) {
+    const auto at = lane->parked() ? std::nullopt : needed_from(lane->branch->offered());
+    if (at && (passed_.position == Position{} || at->position < passed_.position)) passed_ = *at;
   }
 }
 

@@ -55,6 +55,7 @@ class Parking {
   uint64_t taking_part() const;
   void leave_behind();
   bool is_far_behind(const Lane& lane) const;
+  bool is_far_behind_others(const Lane& lane) const;
   bool bring_back(size_t index);
   bool joins(size_t index);
   bool takes_nothing(size_t index);

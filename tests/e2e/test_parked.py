@@ -3,6 +3,7 @@ import collections
 import contextlib
 import json
 import os
+import re
 import threading
 import time
 
@@ -174,6 +175,26 @@ class Parked(ServerCase):
             for disk in (away, well):
                 self.complete(disk)
             self.same_in_the_mirror()
+
+    def test_a_reconnect_while_one_is_away_sends_nobody_back(self):
+        with self.disks("away", "well") as (away, well):
+            child = self.started(well, FILE.format("away") + FILE.format("well"))
+            with self.load(child, ["well"]) as load:
+                self.away(child, away, "away")
+                self.passes(child, well, 4 * MEMORY // MEGABYTE)
+                had = self.branch("well")["durable_lsn"]
+                self.sql("select pg_terminate_backend(active_pid) from pg_replication_slots where active")
+                child.until("it streams again", lambda: child.stderr().count("msg=streaming") == 2)
+                again = re.findall(r"msg=streaming slot=\S+ lsn=(\S+)", child.stderr())[-1]
+                self.assertTrue(self.cluster.value("select %s::pg_lsn >= %s::pg_lsn", again, had), (again, had))
+                self.assertTrue(self.branch("away")["parked"])
+                self.passes(child, well, 1)
+                load.gently()
+                away.free()
+                self.caught_up(child, "away")
+            self.end(child)
+            for disk in (away, well):
+                self.complete(disk)
 
     def test_without_a_free_slot_all_go_back_to_where_it_stands(self):
         with self.disks("away", "well") as (away, well):

@@ -108,6 +108,8 @@ class Planner {
       if (auto planned = plan_branch(i); !planned) return Failure(planned.error());
     }
     if (!plan_.streams) return plan_;
+    // Who goes on does not read again what only they lack; unless nobody goes on.
+    if (!plan_.from && away_from_) plan_.from = away_from_;
     const bool lost = facts_.slot && facts_.slot->lost();
     if (lost && plan_.streaming != 0) {
       return fail(
@@ -140,7 +142,7 @@ class Planner {
   void start_at_slot(size_t index) {
     plan_.streaming |= uint64_t{1} << index;
     if (facts_.slot && !facts_.slot->lost()) {
-      lower(offset_at(facts_.slot->confirmed_flush, facts_.server));
+      lower(plan_.from, offset_at(facts_.slot->confirmed_flush, facts_.server));
     }
   }
 
@@ -186,19 +188,21 @@ class Planner {
                  {"from", format_lsn(reached_lsn(needed))},
                  {"to", format_lsn(facts_.slot->confirmed_flush)}});
     }
-    lower(gap ? offset_at(facts_.slot->confirmed_flush, facts_.server) : needed);
+    const Offset from = gap ? offset_at(facts_.slot->confirmed_flush, facts_.server) : needed;
+    lower(branch.away ? away_from_ : plan_.from, from);
     if (branch.away) return {};
     read_new_tables(facts_, index, config_.snapshot_mode != SnapshotMode::kNoData, plan_);
     return {};
   }
 
-  void lower(const Offset& offset) {
-    plan_.from = plan_.from ? lower_offset(*plan_.from, offset) : offset;
+  static void lower(std::optional<Offset>& to, const Offset& offset) {
+    to = to ? lower_offset(*to, offset) : offset;
   }
 
   const PostgresConfig& config_;
   const StartFacts& facts_;
   StartPlan plan_;
+  std::optional<Offset> away_from_;  // the lowest progress of those that are away
 };
 
 }  // namespace

@@ -15,8 +15,9 @@
 //  - A table that such a branch does not know is snapshotted alone; one that it has no more is
 //    forgotten, so that it is snapshotted when it comes back.
 //  - A lost slot is dropped and made again only when every branch gets a snapshot.
-//  - The stream starts at the lowest progress of all branches; each branch drops what it has had,
-//    by position.
+//  - The stream starts at the lowest progress of the branches that take part; each drops what it
+//  has
+//    had, by position. One that is away and far behind catches up on a stream of its own.
 #pragma once
 
 #include <cstdint>
@@ -83,7 +84,8 @@ struct StartPlan {
   bool drop_slot = false;
   bool make_slot = false;
   bool streams = true;
-  // The lowest progress of the branches that have a place in the stream; nullopt: there is none.
+  // The lowest progress of the branches that have a place in the stream and are not away (of those
+  // that are, where all are); nullopt: there is none.
   std::optional<Offset> from;
 
   bool needs_snapshot() const { return whole != 0 || !reads.empty(); }

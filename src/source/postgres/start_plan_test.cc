@@ -395,8 +395,13 @@ TEST_F(StartPlanTest, BranchThatIsAwayHoldsTheSlotAndIsReadNothing) {
   other.progress->at("slot").tables = TableSet({1, 2});
   const auto planned = plan({away, other});
   ASSERT_TRUE(planned);
-  EXPECT_EQ(start_lsn(*planned->from), 2000U);
+  EXPECT_EQ(start_lsn(*planned->from), 3000U) << "the other one does not read again what it lacks";
+  EXPECT_EQ(planned->streaming, 3U);
   EXPECT_EQ(planned->snapshot_audience(), 0U);
+  const auto alone = plan({away});
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(start_lsn(*alone->from), 2000U);
+  branches = {away, other};
   branches[0].away = false;
   const auto back = plan(branches);
   ASSERT_TRUE(back);
