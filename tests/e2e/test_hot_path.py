@@ -42,10 +42,11 @@ def instructions(stream, stage):
 @unittest.skipUnless(PASSES.exists() or "CI" in os.environ, "no build/release/passes; scripts/build release passes makes it")
 class HotPath(unittest.TestCase):
     def test_no_allocation_for_an_event(self):
+        count = 30
         for stream, stage in CASES:
-            events, allocations, _ = passes(stream, stage, 60)
-            print(f"     {stream} {stage}: {allocations / events:.3f} allocations an event")
-            self.assertLess(allocations / events, 0.1, f"{stream} {stage}: those of a batch, over its events, are fewer")
+            events, allocations, _ = passes(stream, stage, 2 * count)
+            print(f"     {stream} {stage}: {allocations / count:.1f} allocations for {events // count} events")
+            self.assertLess(allocations / count, 40, f"{stream} {stage}: a pass is one batch or two, and these alone allocate")
 
     def test_no_more_instructions_for_an_event(self):
         found = {f"{stream} {stage}": round(instructions(stream, stage)) for stream, stage in CASES}

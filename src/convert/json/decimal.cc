@@ -41,10 +41,11 @@ void increment(std::string& digits) {
     ++digits[i - 1];
 }
 
-// Base 2^32 limbs, the lowest first, of a decimal string.
-std::vector<uint32_t> limbs_of(std::string_view digits) {
-  std::vector<uint32_t> limbs;
-  limbs.reserve(digits.size() / 9 + 1);
+// Base 2^32 limbs, the lowest first, of a decimal string. Valid until the thread's next call: their
+// room is kept, so that a value allocates nothing.
+const std::vector<uint32_t>& limbs_of(std::string_view digits) {
+  thread_local std::vector<uint32_t> limbs;
+  limbs.clear();
   constexpr size_t kChunk = 9;
   for (size_t at = 0; at < digits.size();) {
     const size_t size = (digits.size() - at) % kChunk == 0 ? kChunk : (digits.size() - at) % kChunk;
@@ -176,7 +177,7 @@ void unscaled_bytes(const Decimal& decimal, std::string& out) {
     return;
   }
   out += '\0';
-  const std::vector<uint32_t> limbs = limbs_of(decimal.digits);
+  const std::vector<uint32_t>& limbs = limbs_of(decimal.digits);
   for (auto limb = limbs.rbegin(); limb != limbs.rend(); ++limb) {
     for (int shift = 24; shift >= 0; shift -= 8)
       out += static_cast<char>(*limb >> shift & 0xff);
