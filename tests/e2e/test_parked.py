@@ -117,7 +117,7 @@ class Parked(ServerCase):
         for branch in branches:
             self.assertLess(watch.pause[branch], pause, f"{branch} was held up")
         early = max(watch.resident[:max(1, len(watch.resident) // 4)])
-        self.assertLess(max(watch.resident), early + 64 * MEGABYTE, "memory grows while a branch is away")
+        self.assertLess(max(watch.resident), early + 64 * MEGABYTE * vitals.SHADOW, "memory grows while a branch is away")
 
     def lines(self, disk):
         return [json.loads(line) for line in disk.seen("lines.jsonl").read_text().splitlines()]
