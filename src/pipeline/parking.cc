@@ -163,6 +163,7 @@ bool Parking::joins(size_t index) {
   Lane& lane = *lanes_[index];
   const bool is_lost = (source_.catching_up() >> index & 1) == 0;
   if (!is_lost) {
+    if (passed_.position == Position{}) return false;  // the others may begin beyond it
     const auto at = needed_from(lane.branch->offered());
     if (!at || at->position < passed_.position) return false;
     source_.end_catch_up(index);
@@ -225,17 +226,12 @@ bool Parking::is_far_behind_others(const Lane& lane) const {
 }
 
 void Parking::prepare_open() {
+  passed_ = {};
   were_away_.clear();
   for (const auto& lane : lanes_) {
     if (!lane->parked() || lane->feed == Feed::kGivenUp) continue;
     const bool takes_part = is_well(*lane) && !is_full(*lane) && !is_far_behind_others(*lane);
     lane->feed = takes_part ? Feed::kAll : Feed::kNothing;
-  }
-  // Where the stream will start.
-  passed_ = {};
-  for (const auto& lane : lanes_) {
-    const auto at = lane->parked() ? std::nullopt : needed_from(lane->branch->offered());
-    if (at && (passed_.position == Position{} || at->position < passed_.position)) passed_ = *at;
   }
 }
 

@@ -64,7 +64,7 @@ class Parking {
   const Lanes& lanes_;
   Source& source_;
   const Lsn lag_max_;  // 0: none
-  Offset passed_;      // of the slot's own stream, since it was opened
+  Offset passed_;      // of the slot's own stream, since it was opened; {} = nothing yet
   SteadyTime lag_due_{};
   std::set<size_t> were_away_;  // of those that catch up: tables may have come meanwhile
   SteadyTime no_room_since_{};  // epoch: there is room

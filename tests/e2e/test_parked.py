@@ -196,6 +196,23 @@ class Parked(ServerCase):
             for disk in (away, well):
                 self.complete(disk)
 
+    def test_a_reconnect_while_one_catches_up(self):
+        with self.disks("away", "well") as (away, well):
+            child = self.started(well, FILE.format("away") + FILE.format("well"))
+            with self.load(child, ["well"]) as load:
+                self.away(child, away, "away")
+                self.passes(child, well, 6 * MEMORY // MEGABYTE)
+                away.free()
+                for times in range(2, 5):  # each time it begins anew, before or after the others have got something
+                    child.until("it catches up", lambda: self.branch("away")["catching_up"])
+                    self.sql("select pg_terminate_backend(active_pid) from pg_replication_slots where active and not temporary")
+                    child.until("it streams again", lambda n=times: child.stderr().count(f"msg=streaming slot={self.slot} ") == n)
+                load.gently()
+                self.caught_up(child, "away")
+            self.end(child)
+            for disk in (away, well):
+                self.complete(disk)
+
     def test_without_a_free_slot_all_go_back_to_where_it_stands(self):
         with self.disks("away", "well") as (away, well):
             child = self.started(well, FILE.format("away") + FILE.format("well"))
