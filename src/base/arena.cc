@@ -36,9 +36,8 @@ std::string_view Arena::copy(std::string_view bytes) {
 // A small one first: a batch of one change needs no more. Then the budget's; what is larger stands
 // alone.
 void Arena::add_chunk(size_t at_least) {
-  const size_t first = chunks_.empty() ? kFirstChunkBytes : MemoryBudget::kChunkBytes;
-  Chunk chunk{nullptr, std::max(at_least, first)};
-  if (chunk.size > kFirstChunkBytes) chunk.size = std::max(chunk.size, MemoryBudget::kChunkBytes);
+  const bool is_small = chunks_.empty() && at_least <= kFirstChunkBytes;
+  Chunk chunk{nullptr, is_small ? kFirstChunkBytes : std::max(at_least, MemoryBudget::kChunkBytes)};
   if (budget_ != nullptr && chunk.size == MemoryBudget::kChunkBytes) {
     chunk.bytes = budget_->take_chunk();
   } else {
@@ -53,7 +52,7 @@ void Arena::add_chunk(size_t at_least) {
 
 void Arena::clear() {
   for (Chunk& chunk : chunks_) {
-    if (budget_ == nullptr) continue;
+    if (budget_ == nullptr) break;
     if (chunk.size == MemoryBudget::kChunkBytes)
       budget_->give_chunk(std::move(chunk.bytes));
     else

@@ -90,7 +90,7 @@ void JsonWriter::escaped(std::string_view text) {
   const char* at = text.data();
   const char* end = at + text.size();
   while (at != end) {
-    at = plain(at, end);
+    at = copy_plain(at, end);
     const char* run_end = plain_run_end(at, end);
     raw({at, static_cast<size_t>(run_end - at)});
     at = run_end;
@@ -100,7 +100,7 @@ void JsonWriter::escaped(std::string_view text) {
 
 // Copies eight bytes at a time as long as none of them needs a look; up to where they end. The last
 // eight may overlap those before.
-const char* JsonWriter::plain(const char* at, const char* end) {
+const char* JsonWriter::copy_plain(const char* at, const char* end) {
   constexpr ptrdiff_t kStep = 8;
   const char* const begin = at;
   char* to = room(static_cast<size_t>(end - at));

@@ -75,7 +75,7 @@ class JsonWriter {
 
  private:
   void grow(size_t bytes);
-  const char* plain(const char* at, const char* end);
+  const char* copy_plain(const char* at, const char* end);
   const char* escape_one(const char* at, const char* end);
 
   Arena* arena_;
