@@ -10,25 +10,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/civil_date.h"
+
 namespace millrace {
 
 inline constexpr int64_t kMicrosPerSecond = 1000000;
 inline constexpr int64_t kSecondsPerDay = 86400;
 inline constexpr int64_t kMicrosPerDay = kSecondsPerDay * kMicrosPerSecond;
-
-// A day of the proleptic Gregorian calendar; year 0 is 1 BC.
-struct CivilDate {
-  int64_t year = 1970;
-  int month = 1;
-  int day = 1;
-};
-
-// Days since 1970-01-01, and back.
-int64_t epoch_day(const CivilDate& date);
-CivilDate civil_date(int64_t epoch_day);
-
-// The day that java.util.GregorianCalendar means by these numbers: Julian before 1582-10-15.
-int64_t hybrid_epoch_day(const CivilDate& date);
 
 // micros: 0 … 999999
 struct Instant {
