@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run golden cases in parallel, each worker with a database and a slot of its own.
 
-    run_all.py --millrace PROGRAM [--jobs N] [--list FILE | --all] [-v] [CASE...]
+    run_all.py --millrace PROGRAM [--jobs N] [--list FILE | --all] [-v] [--set NAME=VALUE] [CASE...]
 
 Without --list and CASE: the cases of passing.txt, those that must pass now. PGHOST PGPORT: a server as run_case.py
 wants it; without PGPORT a throw-away one is started. Prints a line a case, then 'N passed, N failed'.
@@ -71,6 +71,7 @@ def main():
     parser.add_argument("--list", type=pathlib.Path, default=HERE / "passing.txt")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting for every case, as millrace run has it")
     parser.add_argument("cases", nargs="*")
     args = parser.parse_args()
     cases = chosen_cases(args)
@@ -78,6 +79,7 @@ def main():
     if missing:
         sys.exit(f"no such case: {', '.join(missing)}")
     sut = f"{shlex.quote(os.path.abspath(args.millrace))} run {{config}} --to stdout --set state.folder={{config}}.state"
+    sut += "".join(f" --set {shlex.quote(setting)}" for setting in args.set)
     if "PGPORT" in os.environ:
         passed, failed = run_cases(cases, sut, args.jobs, args.verbose)
     else:

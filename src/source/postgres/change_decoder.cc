@@ -36,7 +36,7 @@ bool is_boundary(std::string_view type) {
 }  // namespace
 
 ChangeDecoder::ChangeDecoder(TableLookup& lookup, DecoderOptions options, const Offset& from)
-    : relations_(lookup),
+    : relations_(lookup, options.binary_version),
       options_(std::move(options)),
       offset_(from),
       commit_us_(from.commit_us),
@@ -86,9 +86,21 @@ Result<void> ChangeDecoder::decode(const StreamMessage& at, Batch& batch) {
   if (const auto* r = std::get_if<pgoutput::Row>(&*read)) return row(*r, at, batch);
   if (const auto* b = std::get_if<pgoutput::Begin>(&*read)) return begin(*b, at, batch);
   if (const auto* c = std::get_if<pgoutput::Commit>(&*read)) return commit(*c, at, batch);
-  if (const auto* r = std::get_if<pgoutput::Relation>(&*read)) return relations_.update(*r, at.lsn);
+  if (const auto* r = std::get_if<pgoutput::Relation>(&*read)) return relation(*r, at.lsn);
   if (const auto* t = std::get_if<pgoutput::Truncate>(&*read)) return truncate(*t, at, batch);
   if (const auto* m = std::get_if<pgoutput::LogicalMessage>(&*read)) return message(*m, at, batch);
+  return {};
+}
+
+Result<void> ChangeDecoder::relation(const pgoutput::Relation& relation, Lsn at) {
+  if (auto updated = relations_.update(relation, at); !updated) return updated;
+  if (options_.binary_version == 0) return {};
+  auto table = relations_.find(relation.oid, at);
+  if (!table) return Failure(table.error());
+  const Column* column = *table == nullptr ? nullptr : (*table)->shape.unreadable();
+  if (column != nullptr) {
+    unreadable_ = {(*table)->schema->full_name(), column->name, column->type.name};
+  }
   return {};
 }
 
@@ -154,7 +166,7 @@ Result<void> ChangeDecoder::row(const pgoutput::Row& row, const StreamMessage& a
   out.before = images->before;
   out.after = images->after;
   const size_t values = size_t{images->before.count} + images->after.count;
-  append(out, row.images.size() + values * sizeof(Datum), batch);
+  append(out, row.images.size() + images->rendered + values * sizeof(Datum), batch);
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -29,6 +30,14 @@ struct DecoderOptions {
   bool transaction_markers = false;
   // message.prefix.include/exclude.list
   std::function<bool(std::string_view prefix)> captures_message;
+  int binary_version = 0;  // of the server, where it sends rows in binary; 0: it sends text
+};
+
+// Why the stream cannot go on in binary.
+struct UnreadableColumn {
+  std::string table;
+  std::string column;
+  std::string type;
 };
 
 class ChangeDecoder {
@@ -57,12 +66,16 @@ class ChangeDecoder {
   // What the changes decoded since take, roughly; only grows.
   size_t bytes() const { return bytes_; }
 
+  // Set by a Relation: its rows cannot be read in binary, and nothing may be decoded any more.
+  const std::optional<UnreadableColumn>& unreadable() const { return unreadable_; }
+
   // Where the stream stands: Batch::offset.
   Offset offset() const;
 
   Lsn last_commit() const { return last_commit_; }
 
  private:
+  Result<void> relation(const pgoutput::Relation& relation, Lsn at);
   Result<void> begin(const pgoutput::Begin& begin, const StreamMessage& at, Batch& batch);
   Result<void> commit(const pgoutput::Commit& commit, const StreamMessage& at, Batch& batch);
   Result<void> row(const pgoutput::Row& row, const StreamMessage& at, Batch& batch);
@@ -79,6 +92,7 @@ class ChangeDecoder {
 
   RelationCache relations_;
   DecoderOptions options_;
+  std::optional<UnreadableColumn> unreadable_;
   Offset offset_;  // message_type stands in type_
   std::string_view type_;
   Lsn floor_ = 0;                   // no server position below it counts

@@ -102,41 +102,81 @@ Result<Message> whole(T message, const ByteReader& in, std::string_view what, Ls
   return Result<Message>(std::in_place, std::in_place_type<T>, std::move(message));
 }
 
-bool read_datum(ByteReader& in, Datum& out) {
-  switch (in.u8()) {
-    case 'n':
-      out = {};
-      return true;
-    case 'u':
-      out = {nullptr, 0, DatumKind::kUnchanged};
-      return true;
-    case 't':
-      out.kind = DatumKind::kText;
-      break;
-    case 'b':
-      out.kind = DatumKind::kBinary;
-      break;
-    default:
-      return false;
-  }
-  const std::string_view bytes = in.bytes(in.u32());
-  out.data = bytes.data();
-  out.length = static_cast<uint32_t>(bytes.size());
-  return true;
+Datum text_datum(std::string_view text) {
+  return {text.data(), static_cast<uint32_t>(text.size()), DatumKind::kText};
 }
 
-bool read_tuple(ByteReader& in, TupleKind kind, const TupleShape& shape, Arena& arena, Tuple& out) {
-  const uint16_t count = in.u16();
-  if (!in.ok() || count != shape.hidden.size()) return false;
-  Datum* values = arena.allocate_array<Datum>(count);
-  const std::vector<bool>& absent = kind == TupleKind::kKey ? shape.outside_key : shape.hidden;
-  for (uint16_t i = 0; i < count; ++i) {
-    if (!read_datum(in, values[i])) return false;
-    if (absent[i]) values[i] = {nullptr, 0, DatumKind::kAbsent};
+// Reads the images of one row.
+class ImageReader {
+ public:
+  ImageReader(std::string_view images, const TupleShape& shape, Arena& arena)
+      : in_(images), shape_(shape), arena_(arena) {}
+
+  uint8_t kind() { return in_.u8(); }
+
+  bool complete() const { return in_.ok() && in_.left() == 0; }
+
+  bool tuple(TupleKind kind, Tuple& out) {
+    const uint16_t count = in_.u16();
+    if (!in_.ok() || count != shape_.hidden.size()) return false;
+    Datum* values = arena_.allocate_array<Datum>(count);
+    const std::vector<bool>& absent = kind == TupleKind::kKey ? shape_.outside_key : shape_.hidden;
+    for (uint16_t i = 0; i < count; ++i) {
+      if (!datum(i, absent[i], values[i])) return false;
+    }
+    out = {values, count, kind};
+    return in_.ok();
   }
-  out = {values, count, kind};
-  return in.ok();
-}
+
+  size_t rendered() const { return rendered_; }
+
+  // The column whose binary value could not be read.
+  const Column* culprit() const { return culprit_; }
+
+ private:
+  bool datum(uint16_t column, bool absent, Datum& out) {
+    const uint8_t kind = in_.u8();
+    out = {nullptr, 0, DatumKind::kAbsent};
+    std::string_view bytes;
+    if (kind == 't' || kind == 'b') bytes = in_.bytes(in_.u32());
+    if (absent) return kind == 't' || kind == 'b' || kind == 'n' || kind == 'u';
+    switch (kind) {
+      case 't':
+        out = text_datum(bytes);
+        return true;
+      case 'b':
+        return in_.ok() && render(column, bytes, out);
+      case 'n':
+        out = {};
+        return true;
+      case 'u':
+        out.kind = DatumKind::kUnchanged;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  bool render(uint16_t column, std::string_view bytes, Datum& out) {
+    const binary::Render form = shape_.renders[column];
+    std::string_view text;
+    if (form == nullptr || !binary::to_text(form, bytes, arena_, text)) {
+      culprit_ = &shape_.table.columns[column];
+      return false;
+    }
+    if (text.data() < bytes.data() || text.data() > bytes.data() + bytes.size()) {
+      rendered_ += text.size();
+    }
+    out = text_datum(text);
+    return true;
+  }
+
+  ByteReader in_;
+  const TupleShape& shape_;
+  Arena& arena_;
+  size_t rendered_ = 0;
+  const Column* culprit_ = nullptr;
+};
 
 // Under FULL the old image is complete, so it has what the update left untouched.
 void fill_unchanged(const Tuple& before, const Tuple& after, Arena& arena, Tuple& out) {
@@ -182,31 +222,46 @@ Result<Message> read_message(std::string_view payload, Lsn at) {
   }
 }
 
-TupleShape::TupleShape(const TableSchema& table)
-    : hidden(table.columns.size()), outside_key(table.columns.size()) {
+TupleShape::TupleShape(const TableSchema& of, int binary_version)
+    : table(of),
+      hidden(of.columns.size()),
+      outside_key(of.columns.size()),
+      renders(of.columns.size()) {
   for (size_t i = 0; i < table.columns.size(); ++i) {
     const bool in_key = std::ranges::find(table.key, i) != table.key.end();
     hidden[i] = !table.columns[i].captured && !in_key;
     outside_key[i] = hidden[i] || !table.columns[i].identity;
+    if (binary_version != 0) renders[i] = binary::renderer_of(table.columns[i].type, binary_version);
   }
 }
 
+const Column* TupleShape::unreadable() const {
+  for (size_t i = 0; i < renders.size(); ++i) {
+    if (!hidden[i] && renders[i] == nullptr) return &table.columns[i];
+  }
+  return nullptr;
+}
+
 Result<Images> read_images(const Row& row, const TupleShape& shape, Arena& arena, Lsn at) {
-  ByteReader in(row.images);
+  ImageReader in(row.images, shape, arena);
   Images out;
-  uint8_t kind = in.u8();
-  bool good = in.ok();
+  uint8_t kind = in.kind();
+  bool good = kind != 0;
   if (row.op != Op::kCreate && (kind == 'K' || kind == 'O')) {
     const TupleKind image = kind == 'K' ? TupleKind::kKey : TupleKind::kFull;
-    good = read_tuple(in, image, shape, arena, out.before);
-    if (row.op == Op::kUpdate) kind = in.u8();
+    good = in.tuple(image, out.before);
+    if (row.op == Op::kUpdate) kind = in.kind();
   }
   if (row.op == Op::kDelete) {
     good = good && out.before;
   } else {
-    good = good && kind == 'N' && read_tuple(in, TupleKind::kFull, shape, arena, out.after);
+    good = good && kind == 'N' && in.tuple(TupleKind::kFull, out.after);
   }
-  if (!good || !in.ok() || in.left() != 0) return malformed("row image", at);
+  if (in.culprit() != nullptr) {
+    return malformed("binary value of column " + in.culprit()->name, at);
+  }
+  if (!good || !in.complete()) return malformed("row image", at);
+  out.rendered = in.rendered();
   if (row.op == Op::kUpdate && out.before.kind == TupleKind::kFull) {
     fill_unchanged(out.before, out.after, arena, out.after);
   }

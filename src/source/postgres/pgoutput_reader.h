@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/result.h"
 #include "event/change.h"
+#include "source/postgres/binary_text.h"
 
 namespace millrace::pgoutput {
 
@@ -70,21 +71,29 @@ using Message = std::variant<Begin, Commit, Relation, Row, Truncate, Type, Origi
 // `at` is the XLogData's start, for the error: kProtocol.
 Result<Message> read_message(std::string_view payload, Lsn at);
 
-// Which values of a table's images are not given on.
+// How the values of a table's images are given on.
 struct TupleShape {
-  explicit TupleShape(const TableSchema& table);
+  // `table` outlives it. binary_version: of the server, where it sends binary; else 0.
+  explicit TupleShape(const TableSchema& table, int binary_version = 0);
 
+  // The first column that is given on, though its type is not known in binary.
+  const Column* unreadable() const;
+
+  const TableSchema& table;
   std::vector<bool> hidden;       // not captured and not in the key: kAbsent
   std::vector<bool> outside_key;  // in 'K' images kAbsent as well: outside the replica identity
+  std::vector<binary::Render> renders;  // of what comes in binary; null: not known
 };
 
 struct Images {
   Tuple before;
   Tuple after;
+  size_t rendered = 0;  // bytes of the texts that were made of binary values
 };
 
-// The images' values point into row.images; their Datum arrays lie in the arena. Under REPLICA
-// IDENTITY FULL, what `after` lacks (unchanged TOAST) is taken from `before`.
+// The images' values point into row.images, or into the arena where their text was made of binary
+// (binary_text.h); their Datum arrays lie in the arena. Under REPLICA IDENTITY FULL, what `after`
+// lacks (unchanged TOAST) is taken from `before`.
 Result<Images> read_images(const Row& row, const TupleShape& shape, Arena& arena, Lsn at);
 
 // Microseconds since 2000-01-01, as the protocol gives times, to Unix microseconds, and back.

@@ -49,7 +49,7 @@ class RowImages : public testing::Test {
     payload_ = std::move(payload);
     const auto message = read_message(payload_, kAt);
     if (!message) return Failure(message.error());
-    return read_images(std::get<Row>(*message), TupleShape(schema), arena_, kAt);
+    return read_images(std::get<Row>(*message), TupleShape(schema, 150000), arena_, kAt);
   }
 
   std::string payload_;
@@ -152,14 +152,48 @@ TEST(ReadMessage, ACountThatPromisesMoreThanThereIsEndsAtOnce) {
 
 TEST_F(RowImages, ReadsInsert) {
   const auto read =
-      RowImages::read(bytes::insert(7, bytes::tuple({"t1", "n", "b\x01\x02"})), table(3));
+      RowImages::read(bytes::insert(7, bytes::tuple({"t1", "n", "t\x01\x02"})), table(3));
   ASSERT_TRUE(read);
   EXPECT_FALSE(read->before);
   ASSERT_EQ(read->after.kind, TupleKind::kFull);
   EXPECT_EQ(read->after[0].view(), "1");
   EXPECT_TRUE(read->after[1].is_null());
-  EXPECT_EQ(read->after[2].kind, DatumKind::kBinary);
   EXPECT_EQ(read->after[2].view(), "\x01\x02");
+}
+
+TEST_F(RowImages, AValueInBinaryBecomesItsText) {
+  TableSchema schema = table(2);
+  schema.columns[1].type.type = PgType::kInt2;
+  const auto row = bytes::tuple({"t1", std::string_view("b\x01\x00", 3)});
+  const auto read = RowImages::read(bytes::insert(7, row), schema);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->after[1].kind, DatumKind::kText);
+  EXPECT_EQ(read->after[1].view(), "256");
+  EXPECT_EQ(read->rendered, 3U);
+}
+
+TEST_F(RowImages, AMalformedValueInBinaryIsNamed) {
+  TableSchema schema = table(2);
+  schema.columns[1].type.type = PgType::kInt2;
+  const auto read = RowImages::read(bytes::insert(7, bytes::tuple({"t1", "b\x01"})), schema);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind, ErrorKind::kProtocol);
+  EXPECT_THAT(read.error().message, HasSubstr("column c1"));
+  EXPECT_THAT(read.error().message, HasSubstr("16/B374D848"));
+}
+
+// With the publication's other columns the server sends it too.
+TEST_F(RowImages, AnExcludedColumnInBinaryIsNotLookedAt) {
+  TableSchema schema = table(2);
+  schema.columns[0].type.type = PgType::kText;
+  schema.columns[1].type.type = PgType::kMoney;
+  EXPECT_EQ(TupleShape(schema, 150000).unreadable(), &schema.columns[1]);
+  schema.columns[1].captured = false;
+  EXPECT_EQ(TupleShape(schema, 150000).unreadable(), nullptr);
+  const auto read = RowImages::read(bytes::insert(7, bytes::tuple({"b1", "bx"})), schema);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->after[0].view(), "1");
+  EXPECT_EQ(read->after[1].kind, DatumKind::kAbsent);
 }
 
 TEST_F(RowImages, AnEmptyTextIsNotNull) {

@@ -19,6 +19,7 @@ enum class LogicalPlugin : uint8_t { kPgoutput };
 enum class PublicationMode : uint8_t { kDisabled, kAllTables, kFiltered, kNoTables };
 enum class LsnFlushMode : uint8_t { kConnector, kManual, kConnectorAndDriver };
 enum class OffsetMismatch : uint8_t { kNoValidation, kTrustOffset, kTrustSlot, kTrustGreaterLsn };
+enum class StreamBinary : uint8_t { kAuto, kOff };
 enum class SnapshotMode : uint8_t { kInitial, kInitialOnly, kNoData, kAlways, kWhenNeeded };
 enum class SnapshotIsolation : uint8_t {
   kSerializable,
@@ -83,6 +84,7 @@ struct PostgresConfig {
   std::vector<std::string> skipped_operations;
 
   bool provide_transaction_metadata = false;
+  StreamBinary stream_binary = StreamBinary::kAuto;
   int64_t heartbeat_interval_ms = 0;
   int64_t table_refresh_interval_ms = 10000;
   std::string heartbeat_action_query;
@@ -159,6 +161,12 @@ struct EnumNames<OffsetMismatch> {
       {"trust_offset", OffsetMismatch::kTrustOffset},
       {"trust_slot", OffsetMismatch::kTrustSlot},
       {"trust_greater_lsn", OffsetMismatch::kTrustGreaterLsn}};
+};
+
+template <>
+struct EnumNames<StreamBinary> {
+  static constexpr std::pair<std::string_view, StreamBinary> values[] = {
+      {"auto", StreamBinary::kAuto}, {"off", StreamBinary::kOff}};
 };
 
 template <>

@@ -68,6 +68,7 @@ std::string stream_params(std::string_view text) {
     if (!item.empty() && (item.find('=') == std::string_view::npos || item.starts_with('='))) {
       return "must be key=value pairs that are separated by ';'";
     }
+    if (item.starts_with("binary=")) return "must not have 'binary': that is stream.binary";
     if (end == std::string_view::npos) break;
     text.remove_prefix(end + 1);
   }
@@ -303,6 +304,13 @@ constexpr FieldSpec kPostgresFields[] = {
         "provide.transaction.metadata",
         {.doc =
              "Events for the begin and end of transactions, and a transaction block in each event.",
+         .group = kStream}),
+    field<&PostgresConfig::stream_binary>(
+        "stream.binary",
+        {.doc = "Whether the server sends rows in binary, which costs it and us less; the events are "
+                "the same: auto (from PostgreSQL 14 on, as long as the types of all captured columns "
+                "are known in binary), off.",
+         .importance = Importance::kLow,
          .group = kStream}),
     field<&PostgresConfig::table_refresh_interval_ms>(
         "table.refresh.interval.ms",

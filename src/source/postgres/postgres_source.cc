@@ -68,6 +68,7 @@ class PostgresSource final : public Source {
   Result<std::shared_ptr<Batch>> poll_snapshot(SteadyTime deadline);
   Result<void> open_snapshot();
   void end_snapshot();
+  void read_text_from_now_on();
   Result<void> look_for_tables();
   void run_heartbeat_query();
   bool captures_message(std::string_view prefix) const;
@@ -198,10 +199,22 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uin
   is_snapshots_turn_ = !is_snapshots_turn_;
   const bool reads_snapshot = snapshot_pending_ && !held_up && (!is_both || is_snapshots_turn_);
   if (reads_snapshot) return poll_snapshot(deadline);
-  if (streams_.has_started()) return streams_.next(deadline, full);
+  if (streams_.has_started()) {
+    auto batch = streams_.next(deadline, full);
+    if (streams_.needs_text()) read_text_from_now_on();
+    return batch;
+  }
   if (held_up) std::this_thread::sleep_until(deadline);
   if (held_up || finished_) return nullptr;
   return fail(ErrorKind::kUnreachable, "the source is not connected");
+}
+
+// In order, so that the slot is free at once.
+void PostgresSource::read_text_from_now_on() {
+  past_.needs_text = wants_open_ = true;
+  if (auto closed = streams_.close(); !closed) {
+    log::debug("stream not closed in order", {{"why", closed.error().text()}});
+  }
 }
 
 Result<void> PostgresSource::open_snapshot() {

@@ -141,7 +141,7 @@ Result<void> RelationCache::update(const Relation& relation, Lsn at) {
   number_columns(relation, catalogue, *table);
   if (entry != nullptr && same_shape(*entry->schema, *table)) return {};
   table->version = next_schema_version();
-  entry = std::make_unique<StreamTable>(std::move(table));
+  entry = std::make_unique<StreamTable>(std::move(table), binary_version_);
   return {};
 }
 

@@ -37,7 +37,8 @@ class TableLookup {
 };
 
 struct StreamTable {
-  explicit StreamTable(SchemaPtr table) : schema(std::move(table)), shape(*schema) {}
+  StreamTable(SchemaPtr table, int binary_version)
+      : schema(std::move(table)), shape(*schema, binary_version) {}
 
   SchemaPtr schema;
   pgoutput::TupleShape shape;
@@ -46,7 +47,9 @@ struct StreamTable {
 
 class RelationCache {
  public:
-  explicit RelationCache(TableLookup& lookup) : lookup_(lookup) {}
+  // binary_version: as TupleShape has it
+  explicit RelationCache(TableLookup& lookup, int binary_version = 0)
+      : lookup_(lookup), binary_version_(binary_version) {}
 
   Result<void> update(const pgoutput::Relation& relation, Lsn at);
 
@@ -56,6 +59,7 @@ class RelationCache {
 
  private:
   TableLookup& lookup_;
+  const int binary_version_;
   std::unordered_map<uint32_t, std::unique_ptr<StreamTable>> tables_;
 };
 

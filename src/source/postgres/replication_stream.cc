@@ -47,6 +47,7 @@ std::string start_replication_command(const StreamOptions& options, int server_v
                     format_lsn(options.start) + " (proto_version '1', publication_names " +
                     doubled(doubled(options.publication, '"'), '\'');
   if (server_version >= kMessagesSince) out += ", messages 'true'";
+  if (options.binary) out += ", binary 'true'";
   std::string_view more = options.more_params;
   while (!more.empty()) {
     const size_t end = more.find(';');
@@ -121,6 +122,11 @@ Result<std::optional<StreamMessage>> ReplicationStream::decode(std::string_view 
     if (auto sent = send_status(); !sent) return Failure(sent.error());
   }
   return out;
+}
+
+// undefined_function: "no binary output function available for type …"
+bool ReplicationStream::refused_binary() const {
+  return connection_.sqlstate() == "42883";
 }
 
 Result<void> ReplicationStream::confirm(Lsn lsn) {

@@ -22,6 +22,7 @@ struct StreamOptions {
   std::string slot;
   std::string publication;
   std::string more_params;        // "k=v;k=v"
+  bool binary = false;            // rows in binary where their types have such a form
   Lsn start = 0;                  // 0: where the slot is
   Millis status_interval{10000};  // already bounded by wal_sender_timeout
   Millis silence_limit{0};  // the server is given up when it says nothing for so long; 0: never
@@ -57,6 +58,9 @@ class ReplicationStream {
   Lsn server_lsn() const { return server_lsn_; }
 
   Lsn confirmed() const { return confirmed_; }
+
+  // The last error of read(): the server has a type that it cannot send in binary.
+  bool refused_binary() const;
 
   // The server was quiet, was asked, and has not answered yet.
   bool waits_for_answer() const { return asked_ != SteadyTime{}; }

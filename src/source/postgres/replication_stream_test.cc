@@ -22,6 +22,12 @@ TEST(StartReplicationCommand, AsksForMessagesFrom14On) {
             "publication_names '\"dbz_publication\"')");
 }
 
+TEST(StartReplicationCommand, AsksForBinary) {
+  StreamOptions binary = options();
+  binary.binary = true;
+  EXPECT_TRUE(start_replication_command(binary, 150000).ends_with(", messages 'true', binary 'true')"));
+}
+
 TEST(StartReplicationCommand, QuotesNames) {
   StreamOptions odd = options();
   odd.publication = "it's \"odd\"";

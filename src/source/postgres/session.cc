@@ -15,6 +15,7 @@ namespace millrace {
 namespace {
 
 constexpr int kOldestVersion = 110000;
+constexpr int kBinarySince = 140000;  // pgoutput's option `binary`
 constexpr Millis kShortestSilence{10000};  // a busy server may be slow to answer
 
 Result<void> check_server(postgres::Connection& query, bool streams) {
@@ -182,6 +183,27 @@ void add_schemas(std::vector<TableSchema> schemas, Session& session) {
   }
 }
 
+// The server's version when all that is captured can be read in binary; else 0. Generated columns
+// are not in the stream, and where they are (PostgreSQL 18 can publish them) it finds out.
+int binary_version(const PostgresConfig& config, const std::vector<TableSchema>& tables,
+                   const SessionPast& past, int server_version) {
+  if (config.stream_binary == StreamBinary::kOff || past.needs_text) return 0;
+  if (server_version < kBinarySince) return 0;
+  for (const TableSchema& table : tables) {
+    TableSchema sent = table;
+    for (Column& column : sent.columns)
+      column.captured = column.is_kept();
+    const Column* unreadable = pgoutput::TupleShape(sent, server_version).unreadable();
+    if (unreadable == nullptr) continue;
+    log::info("a type is not known in binary: the stream is text",
+              {{"table", table.full_name()},
+               {"column", unreadable->name},
+               {"type", unreadable->type.name}});
+    return 0;
+  }
+  return server_version;
+}
+
 }  // namespace
 
 Result<postgres::Connection> open_replication_connection(const PostgresConfig& config) {
@@ -222,6 +244,8 @@ Result<Session> open_session(const PostgresConfig& config, const TableFilter& fi
   if (!plan) return Failure(plan.error());
   session.plan = std::move(*plan);
   if (auto made = make_slots(*query, config, session); !made) return Failure(made.error());
+  session.binary_version =
+      binary_version(config, tables->schemas, past, query->server_version());
   add_schemas(std::move(tables->schemas), session);
   session.floors = floors_of(branches, session);
   return session;

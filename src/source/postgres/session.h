@@ -22,6 +22,7 @@ struct Session {
   Offset from;                  // where the stream starts
   std::vector<Lsn> floors;      // of each branch: it has all that commits before
   std::set<uint32_t> captured;  // OIDs
+  int binary_version = 0;       // of the server, where the stream is to be binary; else 0
   Millis status_interval{0};
   Millis silence_limit{0};  // 0: none
   // For START_REPLICATION. Must stay silent until the snapshot is imported, where it made the slot.
@@ -39,6 +40,9 @@ struct Session {
 struct SessionPast {
   bool has_snapshotted = false;
   bool has_streamed = false;
+  // A stream in binary met a type that has to be read in text. It is still in the log, perhaps in
+  // no table any more: for as long as the process lives the stream is text.
+  bool needs_text = false;
   // OIDs of captured tables that were not published when it came to them: the stream need not have
   // what is in them, also when the start that published them has failed.
   std::set<uint32_t> published_late;

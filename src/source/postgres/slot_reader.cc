@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/byte_reader.h"
+#include "base/log.h"
 
 namespace millrace {
 
@@ -46,11 +47,13 @@ Result<std::shared_ptr<Batch>> SlotReader::next(SteadyTime deadline) {
   for (unsigned count = 0;; ++count) {
     Result<std::optional<StreamMessage>> message = held_;
     if (!std::exchange(holds_, false)) message = stream_.read(read_until(*batch, deadline));
+    if (!message && turns_to_text(&message.error())) return nullptr;
     if (!message) return Failure(message.error());
     const bool filled = !batch->changes.empty() && !decoder_.undecided();
     if (*message) {
       auto taken = take(**message, *batch);
       if (!taken) return Failure(taken.error());
+      if (turns_to_text(nullptr)) return nullptr;
       if (!*taken) return seal(std::move(batch));
       if (!batch->changes.empty() && !filled) oldest_until_ = steady_now() + kOldestBatch;
       if (decoder_.bytes() - before < options_.batch_bytes && count % kLookAtClock != 0) continue;
@@ -65,6 +68,22 @@ Result<std::shared_ptr<Batch>> SlotReader::next(SteadyTime deadline) {
     if (!batch->changes.empty() || is_idle_due(now)) return seal(std::move(batch));
     if (now >= deadline) return nullptr;
   }
+}
+
+// `error`: of the stream; null: it goes on. True: what is in the batch has to be read again, in
+// text.
+bool SlotReader::turns_to_text(const Error* error) {
+  if (!options_.binary) return false;
+  if (const auto& column = decoder_.unreadable()) {
+    log::info("a type is not known in binary: the stream goes on in text",
+              {{"table", column->table}, {"column", column->column}, {"type", column->type}});
+    needs_text_ = true;
+  } else if (error != nullptr && stream_.refused_binary()) {
+    log::info("the server has a type that it cannot send in binary: the stream goes on in text",
+              {{"why", error->message}});
+    needs_text_ = true;
+  }
+  return needs_text_;
 }
 
 // False: the message needs a batch of another audience; it is held for the next poll.

@@ -36,6 +36,7 @@ struct SlotReaderOptions {
   uint64_t audience = ~uint64_t{0};  // the branches that have a place in the stream
   std::vector<Lsn> floors;           // of each branch: it has all that commits before
   bool catch_up = false;             // Batch::catch_up
+  bool binary = false;               // what the stream was asked for
 };
 
 class SlotReader {
@@ -43,8 +44,12 @@ class SlotReader {
   SlotReader(ReplicationStream stream, ChangeDecoder decoder, SlotReaderOptions options);
 
   // The next batch, or null when none came before the deadline. After an error the reader is of no
-  // more use.
+  // more use; nor is it once needs_text().
   Result<std::shared_ptr<Batch>> next(SteadyTime deadline);
+
+  // It was read in binary, and there is a type that can only be read in text: what is not in a
+  // batch yet has to be read again so.
+  bool needs_text() const { return needs_text_; }
 
   Result<void> confirm(Lsn lsn) { return stream_.confirm(lsn); }
 
@@ -57,6 +62,7 @@ class SlotReader {
   bool waits_for_answer() const { return stream_.waits_for_answer(); }
 
  private:
+  bool turns_to_text(const Error* error);
   Result<bool> take(const StreamMessage& message, Batch& batch);
   SteadyTime read_until(const Batch& batch, SteadyTime deadline) const;
   bool is_idle_due(SteadyTime now) const;
@@ -78,6 +84,7 @@ class SlotReader {
   SteadyTime oldest_until_;  // when the batch that is being filled becomes too old
   SteadyTime heartbeat_due_;
   bool asked_ = false;
+  bool needs_text_ = false;
 };
 
 }  // namespace millrace

@@ -25,6 +25,7 @@ Result<SlotReader> SlotStreams::open(postgres::Connection connection, const std:
   options.publication = config.publication_name;
   options.more_params = config.slot_stream_params;
   options.start = start_lsn(from);
+  options.binary = session.binary_version != 0;
   options.status_interval = session.status_interval;
   options.silence_limit = session.silence_limit;
   auto stream = ReplicationStream::start(std::move(connection), options);
@@ -32,12 +33,14 @@ Result<SlotReader> SlotStreams::open(postgres::Connection connection, const std:
   DecoderOptions decoding;
   decoding.transaction_markers = options_.transaction_markers;
   decoding.captures_message = callbacks_.captures_message;
+  decoding.binary_version = session.binary_version;
   reading.budget = options_.budget;
   reading.batch_bytes = options_.batch_bytes;
   reading.moves_when_idle = config.lsn_flush_mode == LsnFlushMode::kConnectorAndDriver;
   reading.server = session.server;
   reading.floors = session.floors;
-  log::info("streaming", {{"slot", slot}, {"lsn", format_lsn(options.start)}});
+  reading.binary = options.binary;
+  log::info("streaming", {{"slot", slot}, {"lsn", format_lsn(options.start)}, {"format", options.binary ? "binary" : "text"}});
   return SlotReader(std::move(*stream), ChangeDecoder(lookup_, std::move(decoding), from),
                     std::move(reading));
 }
@@ -94,10 +97,15 @@ void SlotStreams::lost(size_t at, const Error& why) {
 Result<std::shared_ptr<Batch>> SlotStreams::next(SteadyTime deadline, uint64_t full) {
   if (!beside_.empty()) deadline = std::min(deadline, steady_now() + kTurn);
   turn_ = (turn_ + 1) % (beside_.size() + 1);
-  if (turn_ == 0) return own_->next(deadline);
+  const bool is_full = turn_ != 0 && (full >> beside_[turn_ - 1]->index & 1) != 0;
+  if (turn_ == 0 || is_full) {
+    auto batch = own_->next(deadline);
+    needs_text_ = own_->needs_text();
+    return batch;
+  }
   const size_t at = turn_ - 1;
-  if ((full >> beside_[at]->index & 1) != 0) return own_->next(deadline);
   auto batch = beside_[at]->reader.next(deadline);
+  needs_text_ = beside_[at]->reader.needs_text();
   if (batch) return batch;
   lost(at, batch.error());
   return nullptr;
@@ -119,6 +127,7 @@ Result<void> SlotStreams::close() {
 void SlotStreams::disconnect() {
   beside_.clear();
   own_.reset();
+  needs_text_ = false;
 }
 
 }  // namespace millrace

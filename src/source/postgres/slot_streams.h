@@ -48,6 +48,9 @@ class SlotStreams {
   // that catch up.
   Result<std::shared_ptr<Batch>> next(SteadyTime deadline, uint64_t full);
 
+  // One of them was read in binary and can only go on in text: all are to be started again so.
+  bool needs_text() const { return needs_text_; }
+
   Result<void> confirm(Lsn lsn);
   Result<void> close();
   void disconnect();
@@ -75,6 +78,7 @@ class SlotStreams {
   const Callbacks callbacks_;
   std::optional<SlotReader> own_;
   std::vector<std::unique_ptr<Beside>> beside_;
+  bool needs_text_ = false;
   size_t turn_ = 0;  // 0: the slot's own; i: beside_[i - 1]
 };
 
