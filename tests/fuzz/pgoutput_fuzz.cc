@@ -151,7 +151,9 @@ void fuzz_one(std::string_view input) {
   const uint8_t choices = in.byte();
   FixedCatalogue catalogue;
   ChangeDecoder decoder(catalogue,
-                        {.transaction_markers = (choices & 4) != 0, .captures_message = {}},
+                        {.transaction_markers = (choices & 4) != 0,
+                         .captures_message = {},
+                         .binary_version = (choices & 32) != 0 ? 150000 : 0},
                         start_of(choices));
   const auto converter = make_json_converter(config_of(choices), nullptr);
   auto batch = std::make_shared<Batch>(nullptr);
@@ -165,7 +167,7 @@ void fuzz_one(std::string_view input) {
     Arena arena(nullptr);
     read_alone(payload.view(), arena);
     message.payload = payload.view();
-    good = decoder.decode(message, *batch).has_value();
+    good = decoder.decode(message, *batch).has_value() && !decoder.unreadable();
     if (!good || batch->changes.size() < kBatchChanges || decoder.undecided()) continue;
     convert(std::exchange(batch, std::make_shared<Batch>(nullptr)), *converter);
     decoder.start_batch();

@@ -2,7 +2,7 @@
 """Makes the seeds of tests/fuzz/corpus anew, from a real PostgreSQL: .deps/venv/bin/python tests/fuzz/record_seeds.py
 
 pgoutput: the messages of a slot; copy: rows of COPY … TO STDOUT; value_json, value_duckdb: the text of a value of each
-type. The forms that the targets read are told at the head of each NAME_fuzz.cc. Needs psycopg2 and PostgreSQL 15.
+type; binary: the same in binary. The forms that the targets read are told at the head of each NAME_fuzz.cc. Needs psycopg2 and PostgreSQL 15.
 """
 import io
 import pathlib
@@ -99,6 +99,15 @@ def values(cursor):
         number += 1
 
 
+def binary(cursor):
+    texts = [(name, literal) for name, literals in VALUES.items() for literal in literals]
+    for number, (name, literal) in enumerate(texts):
+        cursor.execute(f"select record_send(row({literal}))")
+        element = "text" if "array['a" in literal else "int4"
+        # Behind a record's count of columns, and its column's type and length.
+        write("binary", number, bytes([TYPES.index(name), TYPES.index(element), number % 3]) + bytes(cursor.fetchone()[0])[12:])
+
+
 def main():
     with Cluster() as cluster:
         connection = cluster.connect()
@@ -107,6 +116,7 @@ def main():
         pgoutput(cursor)
         copy(cursor)
         values(cursor)
+        binary(cursor)
         connection.close()
 
 

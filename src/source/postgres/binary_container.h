@@ -1,4 +1,4 @@
-// Values that hold values, in binary, as text: arrays, ranges, hstore. See binary_text.h.
+// Values that hold values, in binary, as text: see binary_text.h.
 #pragma once
 
 #include <string_view>
@@ -27,5 +27,7 @@ bool render_range(std::string_view value, ArenaText& out) {
 
 // "a"=>"1", "b"=>NULL
 bool render_hstore(std::string_view value, ArenaText& out);
+// 'cat':3 'fat':2,4A
+bool render_tsvector(std::string_view value, ArenaText& out);
 
 }  // namespace millrace::binary

@@ -1,7 +1,6 @@
 #include "source/postgres/binary_text.h"
 
 #include <array>
-#include <bit>
 
 #include "base/byte_reader.h"
 #include "source/postgres/binary_container.h"
@@ -144,6 +143,7 @@ constexpr Renders make_renders() {
   out.set<render_range<render_timestamptz>>({PgType::kTstzrange});
   out.set<render_range<render_date>>({PgType::kDaterange});
   out.set<render_hstore>({PgType::kHstore});
+  out.set<render_tsvector>({PgType::kTsvector});
   return out;
 }
 

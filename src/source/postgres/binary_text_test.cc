@@ -47,20 +47,23 @@ TEST(BinaryText, ValuesOfEachKind) {
   EXPECT_EQ(text(PgType::kFloat8, "44b52d02c7e14af6"), "9.999999999999999e+22");
   EXPECT_EQ(text(PgType::kFloat4, "49742400"), "1e+06");
   EXPECT_EQ(text(PgType::kFloat8, "8000000000000000"), "-0");
-  EXPECT_EQ(text(PgType::kNumeric, "0003000140000002000104d2157c"), "-11234.5500");
+  EXPECT_EQ(text(PgType::kNumeric, "0003000140000004000104d2157c"), "-11234.5500");
   EXPECT_EQ(text(PgType::kNumeric, "00000000c0000000"), "NaN");
   EXPECT_EQ(text(PgType::kUuid, "0190163d8694739baea5966c26f8ad91"),
             "0190163d-8694-739b-aea5-966c26f8ad91");
   EXPECT_EQ(text(PgType::kBytea, "00ff"), "\\x00ff");
   EXPECT_EQ(text(PgType::kVarbit, "00000003a0"), "101");
-  EXPECT_EQ(text(PgType::kDate, "fff49b9e"), "0044-03-15 BC");
+  EXPECT_EQ(text(PgType::kDate, "fff49d7b"), "0044-03-15 BC");
   EXPECT_EQ(text(PgType::kTimestamptz, "0000000000000001"), "2000-01-01 00:00:00.000001+00");
   EXPECT_EQ(text(PgType::kTimetz, "000000141dd76000ffffb2a8"), "24:00:00+05:30");
   EXPECT_EQ(text(PgType::kInterval, "ffffffffffffffff00000003fffffff3"),
             "-1 years -1 mons +3 days -00:00:00.000001");
   EXPECT_EQ(text(PgType::kInet, "0380001000000000000000000000000000000001"), "::1");
   EXPECT_EQ(text(PgType::kCidr, "020801040a000000"), "10.0.0.0/8");
-  EXPECT_EQ(text(PgType::kInt4range, "02000000040000000100000004" "00000005"), "[1,5)");
+  EXPECT_EQ(text(PgType::kInt4range,
+                 "02000000040000000100000004"
+                 "00000005"),
+            "[1,5)");
 }
 
 TEST(BinaryText, WhereTheBytesAreTheTextNothingIsCopied) {
@@ -78,15 +81,23 @@ TEST(BinaryText, WhereTheBytesAreTheTextNothingIsCopied) {
 TEST(BinaryText, AnArrayQuotesWhatNeedsIt) {
   const ColumnType texts = type_of(PgType::kArray, PgType::kText);
   EXPECT_EQ(text(texts, "000000000000000000000019"), "{}");
-  EXPECT_EQ(text(texts, "000000010000000100000019"
-                        "0000000400000000"
-                        "00000000" "ffffffff" "000000046e556c6c" "00000003" "22205c"),
+  EXPECT_EQ(text(texts,
+                 "000000010000000100000019"
+                 "0000000400000000"
+                 "00000000"
+                 "ffffffff"
+                 "000000046e556c6c"
+                 "00000003"
+                 "22205c"),
             R"([0:3]={"",NULL,"nUll","\" \\"})");
 }
 
 // A long text that has to be quoted moves when it grows.
 TEST(BinaryText, ALongElementIsQuotedWhole) {
-  std::string hex = "000000010000000000000019" "0000000100000001" "00000400";
+  std::string hex =
+      "000000010000000000000019"
+      "0000000100000001"
+      "00000400";
   std::string expected = "{\"";
   for (int i = 0; i < 0x400; ++i) {
     hex += i % 2 == 0 ? "22" : "61";
@@ -122,7 +133,11 @@ TEST(BinaryText, MalformedValuesAreSeen) {
   EXPECT_EQ(text(PgType::kTime, "ffffffffffffffff"), std::nullopt);
   EXPECT_EQ(text(PgType::kTimetz, "000000000000000080000000"), std::nullopt);
   EXPECT_EQ(text(PgType::kVarbit, "ffffffff"), std::nullopt);
-  EXPECT_EQ(text(PgType::kInet, "02210004" "01020304"), std::nullopt) << "a mask of 33";
+  EXPECT_EQ(text(PgType::kInet,
+                 "02210004"
+                 "01020304"),
+            std::nullopt)
+      << "a mask of 33";
   const ColumnType ints = type_of(PgType::kArray, PgType::kInt4);
   EXPECT_EQ(text(ints, "00000007"), std::nullopt);
   EXPECT_EQ(text(ints, "00000001000000000000001700ffffff00000001"), std::nullopt);

@@ -25,7 +25,9 @@ class OneColumnLookup final : public TableLookup {
 
   Result<std::optional<TableSchema>> table(uint32_t) override { return std::nullopt; }
 
-  Result<ColumnType> type(uint32_t, int32_t) override { return ColumnType{}; }
+  Result<ColumnType> type(uint32_t, int32_t) override { return answer; }
+
+  ColumnType answer;
 };
 
 Offset at_position(Position position, Lsn lsn_commit) {
@@ -74,6 +76,33 @@ class ChangeDecoderTest : public testing::Test {
   std::optional<ChangeDecoder> decoder;
   Batch batch{nullptr};
 };
+
+TEST_F(ChangeDecoderTest, ARelationThatCannotBeReadInBinaryIsSaid) {
+  lookup.answer.type = PgType::kInt4;
+  lookup.answer.name = "int4";
+  start(at_position({99, UINT64_MAX}, 100), {.captures_message = {}, .binary_version = 150000});
+  EXPECT_FALSE(decoder->unreadable());
+  lookup.answer.type = PgType::kMoney;
+  lookup.answer.name = "money";
+  feed(0, bytes::relation(kHidden, "public", "hidden", {{"id", 790, true}}));
+  EXPECT_FALSE(decoder->unreadable()) << "nobody captures it";
+  feed(0, bytes::relation(kTable, "public", "t", {{"id", 790, true}}));
+  ASSERT_TRUE(decoder->unreadable());
+  EXPECT_EQ(decoder->unreadable()->table, "public.t");
+  EXPECT_EQ(decoder->unreadable()->column, "id");
+  EXPECT_EQ(decoder->unreadable()->type, "money");
+}
+
+TEST_F(ChangeDecoderTest, AMalformedValueInBinaryNamesTableAndColumn) {
+  lookup.answer.type = PgType::kInt4;
+  start(at_position({99, UINT64_MAX}, 100), {.captures_message = {}, .binary_version = 150000});
+  feed(110, bytes::begin(200, 5));
+  const auto decoded = try_feed(110, bytes::insert(kTable, bytes::tuple({"b\x01"})));
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().kind, ErrorKind::kProtocol);
+  for (const char* part : {"public.t", "column id", "0/6E"})
+    EXPECT_NE(decoded.error().text().find(part), std::string::npos) << decoded.error().text();
+}
 
 TEST_F(ChangeDecoderTest, TheOrdinalCountsRowsThatNobodyCaptures) {
   start(at_position({99, UINT64_MAX}, 100));

@@ -231,7 +231,8 @@ TupleShape::TupleShape(const TableSchema& of, int binary_version)
     const bool in_key = std::ranges::find(table.key, i) != table.key.end();
     hidden[i] = !table.columns[i].captured && !in_key;
     outside_key[i] = hidden[i] || !table.columns[i].identity;
-    if (binary_version != 0) renders[i] = binary::renderer_of(table.columns[i].type, binary_version);
+    if (binary_version != 0)
+      renders[i] = binary::renderer_of(table.columns[i].type, binary_version);
   }
 }
 

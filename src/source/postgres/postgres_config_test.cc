@@ -140,9 +140,12 @@ TEST_F(PostgresConfigTest, StreamParametersArePairs) {
   set("slot.stream.params", "a=b;c=d;");
   parse();
   EXPECT_TRUE(problems.empty());
-  set("slot.stream.params", "a=b;c");
-  parse();
-  EXPECT_EQ(problems.size(), 1u);
+  for (const char* wrong : {"a=b;c", "a=b;binary=true"}) {
+    problems.clear();
+    set("slot.stream.params", wrong);
+    parse();
+    EXPECT_EQ(problems.size(), 1u) << wrong;
+  }
 }
 
 TEST_F(PostgresConfigTest, TheConnectionHasDebeziumsApplicationName) {

@@ -307,9 +307,10 @@ constexpr FieldSpec kPostgresFields[] = {
          .group = kStream}),
     field<&PostgresConfig::stream_binary>(
         "stream.binary",
-        {.doc = "Whether the server sends rows in binary, which costs it and us less; the events are "
-                "the same: auto (from PostgreSQL 14 on, as long as the types of all captured columns "
-                "are known in binary), off.",
+        {.doc =
+             "Whether the server sends rows in binary, which costs it and us less; the events are "
+             "the same: auto (from PostgreSQL 14 on, as long as the types of all captured columns "
+             "are known in binary), off.",
          .importance = Importance::kLow,
          .group = kStream}),
     field<&PostgresConfig::table_refresh_interval_ms>(

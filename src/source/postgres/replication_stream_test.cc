@@ -25,7 +25,8 @@ TEST(StartReplicationCommand, AsksForMessagesFrom14On) {
 TEST(StartReplicationCommand, AsksForBinary) {
   StreamOptions binary = options();
   binary.binary = true;
-  EXPECT_TRUE(start_replication_command(binary, 150000).ends_with(", messages 'true', binary 'true')"));
+  EXPECT_TRUE(
+      start_replication_command(binary, 150000).ends_with(", messages 'true', binary 'true')"));
 }
 
 TEST(StartReplicationCommand, QuotesNames) {

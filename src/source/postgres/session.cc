@@ -15,7 +15,7 @@ namespace millrace {
 namespace {
 
 constexpr int kOldestVersion = 110000;
-constexpr int kBinarySince = 140000;  // pgoutput's option `binary`
+constexpr int kBinarySince = 140000;       // pgoutput's option `binary`
 constexpr Millis kShortestSilence{10000};  // a busy server may be slow to answer
 
 Result<void> check_server(postgres::Connection& query, bool streams) {
@@ -244,8 +244,7 @@ Result<Session> open_session(const PostgresConfig& config, const TableFilter& fi
   if (!plan) return Failure(plan.error());
   session.plan = std::move(*plan);
   if (auto made = make_slots(*query, config, session); !made) return Failure(made.error());
-  session.binary_version =
-      binary_version(config, tables->schemas, past, query->server_version());
+  session.binary_version = binary_version(config, tables->schemas, past, query->server_version());
   add_schemas(std::move(tables->schemas), session);
   session.floors = floors_of(branches, session);
   return session;

@@ -40,7 +40,9 @@ Result<SlotReader> SlotStreams::open(postgres::Connection connection, const std:
   reading.server = session.server;
   reading.floors = session.floors;
   reading.binary = options.binary;
-  log::info("streaming", {{"slot", slot}, {"lsn", format_lsn(options.start)}, {"format", options.binary ? "binary" : "text"}});
+  log::info("streaming", {{"slot", slot},
+                          {"lsn", format_lsn(options.start)},
+                          {"format", options.binary ? "binary" : "text"}});
   return SlotReader(std::move(*stream), ChangeDecoder(lookup_, std::move(decoding), from),
                     std::move(reading));
 }
