@@ -10,7 +10,6 @@ namespace millrace {
 enum class DatumKind : uint8_t {
   kNull,
   kText,       // the type's text output, in UTF-8 (client_encoding)
-  kBinary,     // the type's send function, big-endian
   kUnchanged,  // TOASTed value that the update did not touch: unknown here
   kAbsent,     // not sent: a column outside the replica identity, or not captured
 };
@@ -25,7 +24,7 @@ struct Datum {
 
   bool is_null() const { return kind == DatumKind::kNull; }
 
-  bool has_value() const { return kind == DatumKind::kText || kind == DatumKind::kBinary; }
+  bool has_value() const { return kind == DatumKind::kText; }
 };
 
 enum class TupleKind : uint8_t {

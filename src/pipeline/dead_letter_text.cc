@@ -24,17 +24,13 @@ std::string timestamp_text(int64_t unix_ms) {
                      unix_ms % 1000);
 }
 
-void append_wrapped(std::string& out, std::string_view encoding, std::string_view bytes) {
-  out += fmt::format(R"({{"{}":")", encoding);
-  append_base64(out, bytes);
-  out += "\"}";
-}
-
 void append_text(std::string& out, std::string_view text) {
   if (simdjson::validate_utf8(text.data(), text.size())) {
     append_json_string(out, text);
   } else {
-    append_wrapped(out, "base64", text);
+    out += R"({"base64":")";
+    append_base64(out, text);
+    out += "\"}";
   }
 }
 
@@ -42,8 +38,6 @@ void append_datum(std::string& out, const Datum& datum) {
   switch (datum.kind) {
     case DatumKind::kText:
       return append_text(out, datum.view());
-    case DatumKind::kBinary:
-      return append_wrapped(out, "binary", datum.view());
     case DatumKind::kUnchanged:
       out += R"({"unchanged":true})";
       return;
@@ -236,23 +230,22 @@ SchemaPtr read_layout(element object, bool& good) {
   return table;
 }
 
-Datum in_arena(Arena& arena, std::string_view bytes, DatumKind kind) {
+Datum in_arena(Arena& arena, std::string_view bytes) {
   const std::string_view kept = arena.copy(bytes);
-  return {kept.data(), static_cast<uint32_t>(kept.size()), kind};
+  return {kept.data(), static_cast<uint32_t>(kept.size()), DatumKind::kText};
 }
 
-bool unwrap(element value, const char* encoding, std::string& bytes) {
+bool unwrap(element value, std::string& bytes) {
   std::string_view text;
-  return value[encoding].get(text) == simdjson::SUCCESS && append_decoded_base64(bytes, text);
+  return value["base64"].get(text) == simdjson::SUCCESS && append_decoded_base64(bytes, text);
 }
 
 Datum read_datum(element value, Arena& arena, bool& good) {
   std::string_view text;
-  if (value.get(text) == simdjson::SUCCESS) return in_arena(arena, text, DatumKind::kText);
+  if (value.get(text) == simdjson::SUCCESS) return in_arena(arena, text);
   if (value.is_null()) return {};
   std::string bytes;
-  if (unwrap(value, "base64", bytes)) return in_arena(arena, bytes, DatumKind::kText);
-  if (unwrap(value, "binary", bytes)) return in_arena(arena, bytes, DatumKind::kBinary);
+  if (unwrap(value, bytes)) return in_arena(arena, bytes);
   bool unchanged = false;
   good &= value["unchanged"].get(unchanged) == simdjson::SUCCESS;
   return {nullptr, 0, DatumKind::kUnchanged};

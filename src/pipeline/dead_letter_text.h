@@ -6,10 +6,10 @@
 //    "stage":"sink","event":{…},"layout":{…}}
 //
 // A row is {"column": value}: a string is the value's text; null is NULL; {"unchanged":true} a
-// TOASTed value that the update did not touch; {"binary":"<base64>"} PostgreSQL's binary form;
-// {"base64":"…"} text that is not valid UTF-8. Columns that were not sent are left out. `key` is
-// the row's, {} for a table without one. `event` and `layout` (the table's schema as of the change)
-// are what a replay needs beside; stage "sql" means that the branch's sql has not made it yet.
+// TOASTed value that the update did not touch; {"base64":"…"} text that is not valid UTF-8. Columns
+// that were not sent are left out. `key` is the row's, {} for a table without one. `event` and
+// `layout` (the table's schema as of the change) are what a replay needs beside; stage "sql" means
+// that the branch's sql has not made it yet.
 #pragma once
 
 #include <map>

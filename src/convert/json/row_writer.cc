@@ -101,8 +101,6 @@ Result<void> RowWriter::write_field(const Field& field, const Datum& datum, Enco
       if (!field.unavailable_json) return write_failed(field, context, trouble);
       context.out.raw(*field.unavailable_json);
       return {};
-    case DatumKind::kBinary:
-      return write_failed(field, context, trouble);
   }
   if (field.encoding.null_in_stream && !context.snapshot) {
     context.out.raw(field.null_json);

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "base/byte_reader.h"
-
 namespace millrace {
 
 namespace {
@@ -27,33 +25,6 @@ Failure bad_value(const Change& change, std::string_view column, std::string_vie
   return fail(ErrorKind::kData,
               fmt::format("column \"{}\" of {} at {} {}", column, change.table->full_name(),
                           format_lsn(change.lsn), what));
-}
-
-// PostgreSQL's send format of the few types whose text is plain; others must be cast by the
-// branch's sql.
-std::optional<std::string> binary_text(PgType type, std::string_view bytes) {
-  ByteReader reader(bytes);
-  switch (type) {
-    case PgType::kText:
-    case PgType::kVarchar:
-    case PgType::kBpchar:
-    case PgType::kName:
-    case PgType::kCitext:
-    case PgType::kEnum:
-    case PgType::kJson:
-    case PgType::kXml:
-      return std::string(bytes);
-    case PgType::kBool:
-      return reader.u8() != 0 ? "true" : "false";
-    case PgType::kInt2:
-      return std::to_string(reader.i16());
-    case PgType::kInt4:
-      return std::to_string(reader.i32());
-    case PgType::kInt8:
-      return std::to_string(reader.i64());
-    default:
-      return std::nullopt;
-  }
 }
 
 void append_html(std::string& out, std::string_view text) {
@@ -155,19 +126,6 @@ Result<std::string> column_text(const Change& change, std::string_view column) {
     case DatumKind::kText:
       text = datum.view();
       break;
-    case DatumKind::kBinary: {
-      auto decoded = binary_text(found->type.type, datum.view());
-      if (!decoded) {
-        return fail(
-            ErrorKind::kConfig,
-            fmt::format(
-                "column \"{}\" of {} has the type {}, which cannot stand in a mail as it is",
-                column, table.full_name(), found->type.name),
-            "cast it to text in the branch's sql");
-      }
-      text = std::move(*decoded);
-      break;
-    }
     case DatumKind::kUnchanged:
       return bad_value(change, column, "is a TOASTed value that the update did not send");
     case DatumKind::kAbsent:

@@ -62,14 +62,10 @@ TEST(MailTemplate, InvalidUtf8AndMissingValuesAreRefused) {
   EXPECT_EQ(parsed("${large}").render(row.change(), Escape::kNone).error().kind, ErrorKind::kData);
 }
 
-TEST(MailTemplate, BinaryValuesOfPlainTypesAreReadAndOthersRefused) {
-  TestRow row({{"n", std::string("\x00\x00\x01\x00", 4)}, {"c", "ab   "}});
-  row.value(0).kind = DatumKind::kBinary;
-  row.table().columns[0].type.type = PgType::kInt4;
-  row.table().columns[1].type.type = PgType::kBpchar;
-  EXPECT_EQ(*parsed("${n} ${c}.").render(row.change(), Escape::kNone), "256 ab.");
-  row.table().columns[0].type.type = PgType::kNumeric;
-  EXPECT_EQ(parsed("${n}").render(row.change(), Escape::kNone).error().kind, ErrorKind::kConfig);
+TEST(MailTemplate, APaddedTextComesWithoutItsPadding) {
+  TestRow row({{"c", "ab   "}});
+  row.table().columns[0].type.type = PgType::kBpchar;
+  EXPECT_EQ(*parsed("${c}.").render(row.change(), Escape::kNone), "ab.");
 }
 
 }  // namespace
