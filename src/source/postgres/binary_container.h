@@ -15,14 +15,14 @@ bool put_array(std::string_view value, ElementRender element, ArenaText& out);
 // [1,5), ["2024-01-01 00:00:00",), empty
 bool put_range(std::string_view value, ElementRender bound, ArenaText& out);
 
-template <ElementRender element>
+template <ElementRender Element>
 bool render_array(std::string_view value, ArenaText& out) {
-  return put_array(value, element, out);
+  return put_array(value, Element, out);
 }
 
-template <ElementRender bound>
+template <ElementRender Bound>
 bool render_range(std::string_view value, ArenaText& out) {
-  return put_range(value, bound, out);
+  return put_range(value, Bound, out);
 }
 
 // "a"=>"1", "b"=>NULL

@@ -52,7 +52,7 @@ char* put_four(char* to, int digit) {
 
 void put_numeric(const Numeric& number, ArenaText& out) {
   const int whole = std::max(number.weight, 0) + 1;
-  char* to = out.room(static_cast<size_t>(4 * whole + number.scale + 8));
+  char* to = out.room(4 * static_cast<size_t>(whole) + static_cast<size_t>(number.scale) + 8);
   if (number.negative) *to++ = '-';
   to = std::to_chars(to, to + 4, number.weight < 0 ? 0 : number.digit(0)).ptr;
   for (int i = 1; i <= number.weight; ++i)

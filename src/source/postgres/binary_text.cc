@@ -70,9 +70,10 @@ bool render_bytea(std::string_view value, ArenaText& out) {
 }
 
 bool render_uuid(std::string_view value, ArenaText& out) {
+  constexpr size_t kParts[] = {4, 2, 2, 2, 6};
   if (value.size() != 16) return false;
   char* to = out.room(36);
-  for (const size_t part : {4, 2, 2, 2, 6}) {
+  for (const size_t part : kParts) {
     to = put_hex(to, value.substr(0, part));
     value.remove_prefix(part);
     if (!value.empty()) *to++ = '-';
@@ -99,11 +100,11 @@ struct Renders {
   std::array<Render, kTypes> value{};
   std::array<Render, kTypes> array{};
 
-  template <Render render>
+  template <Render Form>
   constexpr void set(std::initializer_list<PgType> types) {
     for (const PgType type : types) {
-      value[static_cast<size_t>(type)] = render;
-      array[static_cast<size_t>(type)] = render_array<render>;
+      value[static_cast<size_t>(type)] = Form;
+      array[static_cast<size_t>(type)] = render_array<Form>;
     }
   }
 };

@@ -73,8 +73,8 @@ Result<Message> read_message(std::string_view payload, Lsn at);
 
 // How the values of a table's images are given on.
 struct TupleShape {
-  // `table` outlives it. binary_version: of the server, where it sends binary; else 0.
-  explicit TupleShape(const TableSchema& table, int binary_version = 0);
+  // `of` outlives it. binary_version: of the server, where it sends binary; else 0.
+  explicit TupleShape(const TableSchema& of, int binary_version = 0);
 
   // The first column that is given on, though its type is not known in binary.
   const Column* unreadable() const;
