@@ -81,7 +81,8 @@ bool render_address(std::string_view value, bool always_mask, ArenaText& out) {
   const uint8_t size = in.u8();
   const std::string_view address = in.bytes(size);
   if (!in.ok() || in.left() != 0 || mask > 8 * size) return false;
-  if (!(family == kIpv4 && size == 4) && !(family == kIpv6 && size == 16)) return false;
+  const bool whole = (family == kIpv4 && size == 4) || (family == kIpv6 && size == 16);
+  if (!whole) return false;
   char* to = out.room(kAddressBytesMax);
   to = family == kIpv4 ? put_ipv4(to, address) : put_ipv6(to, address);
   if (always_mask || mask != 8 * size) {
