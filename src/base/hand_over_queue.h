@@ -31,7 +31,14 @@ class HandOverQueue {
     if (items_.empty()) return std::nullopt;
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
+    if (items_.empty()) emptied_.notify_one();
     return item;
+  }
+
+  // For who pushes: waits until all was taken. False: not so at the deadline.
+  bool wait_empty(SteadyTime deadline) {
+    std::unique_lock lock(mutex_);
+    return emptied_.wait_until(lock, deadline, [&] { return items_.empty(); });
   }
 
   // Waits until the deadline or wake(), whatever arrives.
@@ -50,11 +57,6 @@ class HandOverQueue {
     changed_.notify_one();
   }
 
-  size_t size() const {
-    const std::lock_guard lock(mutex_);
-    return items_.size();
-  }
-
   void clear() {
     std::deque<T> dropped;
     const std::lock_guard lock(mutex_);
@@ -64,6 +66,7 @@ class HandOverQueue {
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable emptied_;
   std::deque<T> items_;
   bool woken_ = false;
 };

@@ -76,6 +76,9 @@ struct BatchView {
   size_t made_bytes = 0;                          // of what was made of the batch for this branch
 
   uint64_t seq() const { return batch->seq; }
+
+  // What it holds of the memory budget.
+  size_t bytes() const { return batch->bytes() + made_bytes; }
 };
 
 }  // namespace millrace

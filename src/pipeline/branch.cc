@@ -150,6 +150,7 @@ bool Branch::drain(SteadyTime deadline) {
 // ------------------------------------------------------------------------
 
 void Branch::transform_loop(std::stop_token stop) {
+  const bool makes_something = parts_.converter != nullptr || !parts_.transforms.empty();
   while (!stop.stop_requested()) {
     auto view = incoming_.pop(steady_now() + kIdleWait);
     if (!view) continue;
@@ -162,8 +163,8 @@ void Branch::transform_loop(std::stop_token stop) {
     }
     // What is made of a batch comes on top of it: don't run ahead of the writer when memory is
     // short.
-    while (bytes_held_ >= options_.memory_share && ready_.size() > 0 && !stop.stop_requested()) {
-      std::this_thread::sleep_for(kInFlightPoll);
+    while (makes_something && bytes_held_ >= options_.memory_share && !stop.stop_requested()) {
+      if (ready_.wait_empty(steady_now() + kIdleWait)) break;
     }
     if (const auto done = prepare(*view); !done) return fail_with(done.error());
     bytes_held_ += view->made_bytes;
@@ -241,7 +242,7 @@ bool Branch::open_sink(std::stop_token stop) {
 }
 
 Result<void> Branch::write_one(BatchView view, std::stop_token stop) {
-  const size_t bytes = view.batch->bytes() + view.made_bytes;
+  const size_t bytes = view.bytes();
   held_.push_back({view, bytes});
   if (dead_letters() != nullptr) {
     if (auto noted = dead_letters()->passing(view); !noted) return noted;

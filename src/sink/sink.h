@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -26,6 +27,9 @@ struct SinkContext {
   std::string branch;        // name of the branch
   std::string state_folder;  // exists, writable; where a ledger or a state file may lie
   MemoryBudget* budget = nullptr;
+  // Of the budget: the source waits while the batches that are not durable hold so much. A sink
+  // that gathers batches has to stop well below it.
+  size_t memory_share = std::numeric_limits<size_t>::max();
   DeadLetters* dead_letters = nullptr;
 };
 

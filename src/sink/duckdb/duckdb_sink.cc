@@ -37,7 +37,11 @@ bool matches(const std::string& regex, const TableSchema& table) {
 class DuckDbSink final : public Sink {
  public:
   DuckDbSink(DuckDbSinkConfig config, BranchConfig branch, const SinkContext& context)
-      : config_(std::move(config)), branch_(std::move(branch)), context_(context) {}
+      : config_(std::move(config)),
+        branch_(std::move(branch)),
+        context_(context),
+        flush_bytes_(
+            std::min(static_cast<size_t>(config_.flush_bytes.value), context.memory_share / 3)) {}
 
   Result<std::optional<Progress>> open() override;
   Result<void> write(BatchView view) override;
@@ -61,6 +65,9 @@ class DuckDbSink final : public Sink {
   std::unique_ptr<ChangeWriter> make_writer(State& state) const;
   Result<void> check_sql(Connection& connection) const;
   Result<void> flush();
+
+  bool is_full() const { return pending_bytes_ >= flush_bytes_; }
+
   size_t prepared_batches() const;
   Result<void> commit_batches(size_t count);
   Result<void> write_batches(size_t count, Progress& progress);
@@ -79,6 +86,7 @@ class DuckDbSink final : public Sink {
   const DuckDbSinkConfig config_;
   const BranchConfig branch_;
   const SinkContext context_;
+  const size_t flush_bytes_;
   std::optional<State> state_;
   std::deque<BatchView> pending_;
   size_t pending_bytes_ = 0;
@@ -135,18 +143,16 @@ std::unique_ptr<ChangeWriter> DuckDbSink::make_writer(State& state) const {
 }
 
 Result<void> DuckDbSink::write(BatchView view) {
-  const auto max = static_cast<size_t>(config_.flush_bytes.value);
-  if (!pending_.empty() && pending_bytes_ >= max) {
+  if (is_full()) {
     return fail(ErrorKind::kBusy, "the batches for the next transaction are full");
   }
-  pending_bytes_ += view.batch->arena.bytes();
+  pending_bytes_ += view.bytes();
   pending_.push_back(std::move(view));
   return {};
 }
 
 Result<SinkReport> DuckDbSink::poll(SteadyTime deadline) {
-  const auto full = pending_bytes_ >= static_cast<size_t>(config_.flush_bytes.value);
-  const SteadyTime due = full ? SteadyTime{} : last_flush_ + pause_;
+  const SteadyTime due = is_full() ? SteadyTime{} : last_flush_ + pause_;
   if (pending_.empty()) return SinkReport{durable_seq_};
   if (due > steady_now()) {
     std::this_thread::sleep_until(std::min(due, deadline));
@@ -189,7 +195,7 @@ Result<void> DuckDbSink::flush() {
   if (!done) return done;
   durable_seq_ = pending_[count - 1].seq();
   for (size_t i = 0; i < count; ++i) {
-    pending_bytes_ -= pending_.front().batch->arena.bytes();
+    pending_bytes_ -= pending_.front().bytes();
     pending_.pop_front();
   }
   return {};

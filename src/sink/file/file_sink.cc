@@ -45,7 +45,8 @@ Result<FileProgress> find_progress(const std::string& path, std::optional<uint64
 
 class FileSink final : public Sink {
  public:
-  explicit FileSink(FileSinkConfig config) : config_(std::move(config)) {}
+  FileSink(FileSinkConfig config, const SinkContext& context)
+      : config_(std::move(config)), unsynced_max_(context.memory_share / 4) {}
 
   Result<std::optional<Progress>> open() override {
     file_.close();
@@ -60,6 +61,7 @@ class FileSink final : public Sink {
     // From now on a file without progress beside it is none of ours.
     if (auto saved = save(); !saved) return Failure(saved.error());
     is_dirty_ = false;
+    unsynced_bytes_ = 0;
     broken_.reset();
     unsynced_.reset();
     return progress_.streams;
@@ -75,12 +77,14 @@ class FileSink final : public Sink {
     progress_.length = file_.size();
     advance(progress_.streams, *view.batch);
     is_dirty_ = true;
+    unsynced_bytes_ += view.bytes();
     return {};
   }
 
   Result<SinkReport> poll(SteadyTime deadline) override {
     if (!is_dirty_) return report_;
-    const SteadyTime due = last_commit_ + Millis(config_.flush_ms);
+    const bool is_full = unsynced_bytes_ >= unsynced_max_;
+    const SteadyTime due = is_full ? SteadyTime{} : last_commit_ + Millis(config_.flush_ms);
     wait_until(std::min(due, deadline));
     if (steady_now() < due) return report_;
     return commit();
@@ -131,18 +135,21 @@ class FileSink final : public Sink {
       return Failure(done.error());
     }
     is_dirty_ = false;
+    unsynced_bytes_ = 0;
     last_commit_ = steady_now();
     report_.durable_seq = written_seq_;
     return report_;
   }
 
   const FileSinkConfig config_;
+  const size_t unsynced_max_;
   AppendFile file_;
   std::string buffer_;
   FileProgress progress_;          // after the last whole batch; on disk only after commit()
   std::optional<Error> broken_;    // a batch was written in part: only open() cuts it off
   std::optional<Error> unsynced_;  // a commit failed: only open() begins anew
   uint64_t written_seq_ = 0;
+  size_t unsynced_bytes_ = 0;  // of batches that wait for a commit
   bool is_dirty_ = false;
   SteadyTime last_commit_{};
   SinkReport report_;
@@ -150,8 +157,8 @@ class FileSink final : public Sink {
 
 }  // namespace
 
-std::unique_ptr<Sink> make_file_sink(const FileSinkConfig& config, const SinkContext& /*context*/) {
-  return std::make_unique<FileSink>(config);
+std::unique_ptr<Sink> make_file_sink(const FileSinkConfig& config, const SinkContext& context) {
+  return std::make_unique<FileSink>(config, context);
 }
 
 Result<std::optional<Progress>> stored_file_progress(const FileSinkConfig& config) {

@@ -44,9 +44,12 @@ inline constexpr FieldSpec kFileSinkFields[] = {
                                            "line. value: only the value a line; "
                                            "null for a tombstone."}),
     field<&FileSinkConfig::flush_ms>(
-        "file.flush.ms", {.doc = "Lines are synced to the disk at most this often (milliseconds).",
-                          .importance = Importance::kLow,
-                          .check = at_least<1>}),
+        "file.flush.ms",
+        {.doc =
+             "Lines are synced to the disk at most this often (milliseconds), and when they hold a "
+             "quarter of memory.max.",
+         .importance = Importance::kLow,
+         .check = at_least<1>}),
 };
 
 std::unique_ptr<Sink> make_file_sink(const FileSinkConfig& config, const SinkContext& context);
