@@ -9,7 +9,6 @@ namespace millrace {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Pair;
 using ::testing::StartsWith;
 
 struct Mill {
@@ -46,7 +45,7 @@ TEST(Describe, EnumsTellTheirNames) {
   EXPECT_THAT(markdown_table(kPipelineFields, &options),
               HasSubstr("| `log.format` | one of logfmt, json | `logfmt` |"));
   EXPECT_THAT(markdown_table(kPipelineFields, &options),
-              HasSubstr("| `memory.max` | bytes | `32MiB` |"));
+              HasSubstr("| `memory.max` | bytes | `24MiB` |"));
 }
 
 TEST(Describe, ShownValuesHideSecretsAndWhatProvidersGave) {

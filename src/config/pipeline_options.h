@@ -39,7 +39,7 @@ inline constexpr std::string_view kLagMaxKey = "branch.lag.max.bytes";
 
 struct PipelineOptions {
   std::string name;  // PipelineConfig::name has it with its default
-  Bytes memory_max{32 << 20};
+  Bytes memory_max{24 << 20};
   std::string http_listen;
   std::string state_folder = "./millrace-state";
   log::Level log_level = log::Level::kInfo;
