@@ -162,3 +162,16 @@ class Capture(ServerCase):
             self.sql("begin; insert into article values (7, 'yes', 1); savepoint s; insert into article values (8, 'no', 1); rollback to s; commit")
             self.sql("insert into article values (9, 'yes', 1)")
             self.assertEqual([row["id"] for _, row in ops(child.wait_records(2))], [7, 9])
+
+    def test_after_a_large_row_the_stream_is_opened_again(self):
+        """libpq keeps what its largest message needed (bench/RESULTS.md has the memory before and after)."""
+        self.sql("create table body(id int primary key, v text); alter table body alter v set storage external")
+        large = 20 * 1024 * 1024
+        with self.streaming(self.to_stdout(self.connector(**{"table.include.list": "public.body"}))) as child:
+            self.sql("insert into body values (1, repeat('x', %s))", large)
+            child.until("it is opened again", lambda: "opening it again" in child.stderr())
+            self.sql("insert into body values (2, 'y')")
+            records = child.wait_records(2)
+            self.wait_confirmed(child)
+            self.assertEqual(len(child.lines), 2)
+        self.assertEqual([(op, row["id"], len(row["v"])) for op, row in ops(records)], [("c", 1, large), ("c", 2, 1)])

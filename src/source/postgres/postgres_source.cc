@@ -68,7 +68,7 @@ class PostgresSource final : public Source {
   Result<std::shared_ptr<Batch>> poll_snapshot(SteadyTime deadline);
   Result<void> open_snapshot();
   void end_snapshot();
-  void read_text_from_now_on();
+  void open_stream_again();
   Result<void> look_for_tables();
   void run_heartbeat_query();
   bool captures_message(std::string_view prefix) const;
@@ -201,7 +201,13 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uin
   if (reads_snapshot) return poll_snapshot(deadline);
   if (streams_.has_started()) {
     auto batch = streams_.next(deadline, full);
-    if (streams_.needs_text()) read_text_from_now_on();
+    past_.needs_text = past_.needs_text || streams_.needs_text();
+    if (streams_.needs_text()) open_stream_again();
+    if (batch && !snapshot_pending_ && streams_.is_swollen()) {
+      log::info("a large row has made the connection large: opening it again",
+                {{"slot", config_.slot_name}});
+      open_stream_again();
+    }
     return batch;
   }
   if (held_up) std::this_thread::sleep_until(deadline);
@@ -210,8 +216,8 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uin
 }
 
 // In order, so that the slot is free at once.
-void PostgresSource::read_text_from_now_on() {
-  past_.needs_text = wants_open_ = true;
+void PostgresSource::open_stream_again() {
+  wants_open_ = true;
   if (auto closed = streams_.close(); !closed) {
     log::debug("stream not closed in order", {{"why", closed.error().text()}});
   }

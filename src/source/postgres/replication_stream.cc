@@ -10,7 +10,9 @@ namespace millrace {
 namespace {
 
 constexpr Millis kConfirmPause{1000};
-constexpr Millis kAskAfter{1000};       // without a word from the server
+constexpr Millis kAskAfter{1000};  // without a word from the server
+constexpr size_t kLarge = size_t{16} << 20;
+constexpr Millis kSwellingStays{3000};
 constexpr int kMessagesSince = 140000;  // pgoutput's option `messages`
 
 std::string doubled(std::string_view text, char quote) {
@@ -116,12 +118,17 @@ Result<std::optional<StreamMessage>> ReplicationStream::decode(std::string_view 
                 "malformed message in the replication stream after " + format_lsn(received_));
   }
   out.payload = in.bytes(in.left());
+  if (out.payload.size() >= kLarge) large_at_ = heard_;
   received_ = std::max(received_, out.lsn);
   server_lsn_ = std::max(server_lsn_, out.lsn);
   if (out.reply_asked || steady_now() >= status_due_) {
     if (auto sent = send_status(); !sent) return Failure(sent.error());
   }
   return out;
+}
+
+bool ReplicationStream::is_swollen() const {
+  return large_at_ != SteadyTime{} && heard_ >= large_at_ + kSwellingStays;
 }
 
 // undefined_function: "no binary output function available for type …"

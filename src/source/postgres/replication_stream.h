@@ -48,6 +48,13 @@ class ReplicationStream {
   // The next message, or nullopt at the deadline. Sends standby status whenever it is due.
   Result<std::optional<StreamMessage>> read(SteadyTime deadline);
 
+  // The last message's payload is not needed any more.
+  void free_message() { connection_.free_message(); }
+
+  // libpq keeps the memory of its largest message as long as the connection stands. True: it is
+  // much, and nothing as large has come for some seconds.
+  bool is_swollen() const;
+
   // Everything before `lsn` is durable; never moves back. Sends status when it is due, or at once
   // when `lsn` moved and a second has passed.
   Result<void> confirm(Lsn lsn);
@@ -73,8 +80,9 @@ class ReplicationStream {
   postgres::Connection connection_;
   Millis status_interval_;
   Millis silence_limit_;
-  SteadyTime heard_;  // when the server said something last
-  SteadyTime asked_;  // when it was asked first since then; {}: not yet
+  SteadyTime heard_;       // when the server said something last
+  SteadyTime large_at_{};  // when a large message came last; {}: never
+  SteadyTime asked_;       // when it was asked first since then; {}: not yet
   SteadyTime status_due_;
   SteadyTime status_sent_;
   Lsn received_ = 0;

@@ -157,6 +157,7 @@ std::shared_ptr<Batch> SlotReader::seal(std::shared_ptr<Batch> batch) {
   batch->offset = decoder_.offset();
   batch->offset.system_id = options_.server.system_id;
   batch->offset.timeline = options_.server.timeline;
+  stream_.free_message();
   if (batch->changes.empty()) batch->audience = options_.audience;
   batch->catch_up = options_.catch_up;
   published_ = batch->offset.position;

@@ -51,6 +51,9 @@ class SlotReader {
   // batch yet has to be read again so.
   bool needs_text() const { return needs_text_; }
 
+  // Opened again, it would need much less memory; and it can be at once.
+  bool is_swollen() const { return stream_.is_swollen() && !decoder_.in_transaction() && !holds_; }
+
   Result<void> confirm(Lsn lsn) { return stream_.confirm(lsn); }
 
   Result<void> close() { return stream_.close(); }

@@ -85,6 +85,8 @@ class Connection {
   // The next CopyData message, or nullopt when none came before the deadline; kUnreachable when the
   // server ended the stream. The view lives until the next call.
   Result<std::optional<std::string_view>> read_stream(SteadyTime deadline);
+  // The memory of the message that read_stream() gave last, now instead of at the next call.
+  void free_message();
   Result<void> write_stream(std::string_view message);
   Result<void> end_stream();
 
@@ -109,12 +111,15 @@ class Connection {
   // Waits for the answer to copy_send(); false at the deadline.
   Result<bool> copy_begun(SteadyTime deadline);
 
+  Error why_stream_ended();
+
   std::unique_ptr<pg_conn, Finish> connection_;
   Millis answer_timeout_{0};
   std::string sqlstate_;
   bool copy_sent_ = false;  // not answered yet
   SteadyTime heard_{};
-  char* buffer_ = nullptr;  // the row that copy_read or read_stream gave last
+  unsigned messages_in_a_row_ = 0;  // that read_stream() gave without waiting
+  char* buffer_ = nullptr;          // the row that copy_read or read_stream gave last
 };
 
 }  // namespace millrace::postgres
