@@ -1,0 +1,152 @@
+// producer_alone BROKERS FROM TO: what librdkafka alone can do with the records of topic FROM.
+//
+// Reads them (partition 0, key, value and headers) into memory, and produces them to TO:
+// idempotent, acks=all, bytes not copied, as millrace's sink does, but with nothing before it.
+// Prints a line of JSON: seconds and processor seconds of the producing alone.
+#include <librdkafka/rdkafka.h>
+#include <sys/resource.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+constexpr int kTimeoutMs = 10000;
+
+[[noreturn]] void die(const char* what, const std::string& why) {
+  std::fprintf(stderr, "producer_alone: %s: %s\n", what, why.c_str());
+  std::_Exit(1);
+}
+
+using Settings = std::initializer_list<std::pair<const char*, const char*>>;
+
+void told(rd_kafka_t*, const rd_kafka_message_t* message, void* failed) {
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) ++*static_cast<size_t*>(failed);
+}
+
+rd_kafka_t* open(rd_kafka_type_t type, Settings settings, size_t* failed) {
+  std::string why(512, '\0');
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  for (const auto& [name, value] : settings) {
+    if (rd_kafka_conf_set(conf, name, value, why.data(), why.size()) != RD_KAFKA_CONF_OK)
+      die(name, why);
+  }
+  rd_kafka_conf_set_opaque(conf, failed);
+  if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, told);
+  rd_kafka_t* out = rd_kafka_new(type, conf, why.data(), why.size());
+  return out == nullptr ? (die("client", why), nullptr) : out;
+}
+
+// All messages stay until the end: they hold the bytes.
+std::vector<rd_kafka_message_t*> read(const char* brokers, const char* topic) {
+  rd_kafka_t* client = open(RD_KAFKA_CONSUMER,
+                            {{"bootstrap.servers", brokers},
+                             {"group.id", "producer_alone"},
+                             {"enable.auto.commit", "false"},
+                             {"queued.max.messages.kbytes", "65536"}},
+                            nullptr);
+  int64_t low = 0;
+  int64_t high = 0;
+  rd_kafka_query_watermark_offsets(client, topic, 0, &low, &high, kTimeoutMs);
+  rd_kafka_topic_partition_list_t* all = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(all, topic, 0)->offset = low;
+  rd_kafka_assign(client, all);
+  std::vector<rd_kafka_message_t*> out;
+  while (low < high) {
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(client, kTimeoutMs);
+    if (message == nullptr) die(topic, "no record for ten seconds");
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(topic, rd_kafka_message_errstr(message));
+    low = message->offset + 1;
+    out.push_back(message);
+  }
+  rd_kafka_assign(client, nullptr);
+  return out;
+}
+
+double cpu_seconds() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+rd_kafka_vu_t bytes_of(rd_kafka_vtype_t type, void* bytes, size_t size) {
+  rd_kafka_vu_t out{};
+  out.vtype = type;
+  out.u.mem = {bytes, size};
+  return out;
+}
+
+// Takes the headers if it succeeds.
+rd_kafka_resp_err_t produce_with(rd_kafka_t* client, rd_kafka_topic_t* topic,
+                                 const rd_kafka_message_t& from, rd_kafka_headers_t* headers) {
+  std::array<rd_kafka_vu_t, 4> fields{};
+  fields[0].vtype = RD_KAFKA_VTYPE_RKT;
+  fields[0].u.rkt = topic;
+  fields[1] = bytes_of(RD_KAFKA_VTYPE_VALUE, from.payload, from.len);
+  fields[2] = bytes_of(RD_KAFKA_VTYPE_KEY, from.key, from.key_len);
+  fields[3].vtype = RD_KAFKA_VTYPE_HEADERS;
+  fields[3].u.headers = headers;
+  rd_kafka_error_t* refused = rd_kafka_produceva(client, fields.data(), fields.size());
+  const auto code = refused == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(refused);
+  if (refused != nullptr) rd_kafka_error_destroy(refused);
+  return code;
+}
+
+void produce(rd_kafka_t* client, rd_kafka_topic_t* topic, const rd_kafka_message_t& from) {
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&from, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    headers = rd_kafka_headers_copy(headers);
+  for (;;) {
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (headers != nullptr) {
+      error = produce_with(client, topic, from, headers);
+    } else if (rd_kafka_produce(topic, 0, 0, from.payload, from.len, from.key, from.key_len,
+                                nullptr) != 0) {
+      error = rd_kafka_last_error();
+    }
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) die("produce", rd_kafka_err2str(error));
+    rd_kafka_poll(client, 1);
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 4) die("usage", "producer_alone BROKERS FROM TO");
+  const auto records = read(arguments[1], arguments[2]);
+  size_t failed = 0;
+  rd_kafka_t* client = open(RD_KAFKA_PRODUCER,
+                            {{"bootstrap.servers", arguments[1]},
+                             {"enable.idempotence", "true"},
+                             {"acks", "all"},
+                             {"queue.buffering.max.messages", "100000"}},
+                            &failed);
+  rd_kafka_topic_t* topic = rd_kafka_topic_new(client, arguments[3], nullptr);
+  const rd_kafka_metadata_t* known = nullptr;
+  rd_kafka_metadata(client, 0, topic, &known, kTimeoutMs);
+  const double cpu = cpu_seconds();
+  const auto begin = std::chrono::steady_clock::now();
+  size_t bytes = 0;
+  size_t n = 0;
+  for (const rd_kafka_message_t* record : records) {
+    produce(client, topic, *record);
+    bytes += record->len + record->key_len;
+    if (++n % 100 == 0) rd_kafka_poll(client, 0);
+  }
+  while (rd_kafka_outq_len(client) > 0)
+    rd_kafka_poll(client, 100);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  if (failed != 0) die(arguments[3], std::to_string(failed) + " records were not delivered");
+  std::printf("{\"seconds\": %.3f, \"cpu_s\": %.2f, \"records\": %zu, \"bytes\": %zu}\n",
+              took.count(), cpu_seconds() - cpu, records.size(), bytes);
+}
