@@ -38,6 +38,8 @@ Result<std::unique_ptr<SnapshotReader>> SourceSnapshot::read(
   PostgresConfig reading = config;
   reading.snapshot_include.clear();
   reading.snapshot_locking = SnapshotLocking::kNone;
+  reading.snapshot_max_threads = 1;
+  reading.snapshot_chunk_bytes = {0};
   reading.select_overrides.clear();
   if (select) reading.select_overrides.emplace(table->full_name(), *select);
   SnapshotRequest request;

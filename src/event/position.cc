@@ -13,6 +13,73 @@ namespace {
 
 constexpr std::string_view kTablePrefix = "table:";
 
+std::string bound_text(const KeyBound& bound) {
+  std::string out = fmt::format("[{}", bound.number);
+  for (const std::string& text : bound.key)
+    out += "," + json_quoted(text);
+  return out + "]";
+}
+
+std::string range_text(const KeyRange& range) {
+  return "[" + bound_text(range.after) + "," + bound_text(range.through) + "]";
+}
+
+std::string unread_text(const UnreadKeys& unread) {
+  std::string ranges;
+  for (const KeyRange& range : unread.ranges)
+    ranges += (ranges.empty() ? "" : ",") + range_text(range);
+  const std::string read = unread.read ? R"(,"read":)" + range_text(*unread.read) : "";
+  return fmt::format(R"({{"until":{},"shape":{},"ranges":[{}]{}}})", unread.until,
+                     json_quoted(unread.shape), ranges, read);
+}
+
+std::optional<KeyBound> parse_bound(simdjson::dom::element json) {
+  simdjson::dom::array members;
+  if (json.get_array().get(members) != simdjson::SUCCESS || members.size() == 0) {
+    return std::nullopt;
+  }
+  KeyBound bound;
+  if (members.at(0).get_uint64().get(bound.number) != simdjson::SUCCESS) return std::nullopt;
+  for (size_t i = 1; i < members.size(); ++i) {
+    std::string_view text;
+    if (members.at(i).get_string().get(text) != simdjson::SUCCESS) return std::nullopt;
+    bound.key.emplace_back(text);
+  }
+  return bound;
+}
+
+std::optional<KeyRange> parse_range(simdjson::dom::element json) {
+  simdjson::dom::array members;
+  if (json.get_array().get(members) != simdjson::SUCCESS || members.size() != 2) {
+    return std::nullopt;
+  }
+  auto after = parse_bound(members.at(0).value_unsafe());
+  auto through = parse_bound(members.at(1).value_unsafe());
+  if (!after || !through) return std::nullopt;
+  return KeyRange{std::move(*after), std::move(*through)};
+}
+
+std::optional<UnreadKeys> parse_unread(simdjson::dom::element json) {
+  UnreadKeys out;
+  std::string_view shape;
+  simdjson::dom::array ranges;
+  if (json["until"].get_uint64().get(out.until) != simdjson::SUCCESS ||
+      json["shape"].get_string().get(shape) != simdjson::SUCCESS ||
+      json["ranges"].get_array().get(ranges) != simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  out.shape = shape;
+  for (const simdjson::dom::element& one : ranges) {
+    auto range = parse_range(one);
+    if (!range) return std::nullopt;
+    out.ranges.push_back(std::move(*range));
+  }
+  simdjson::dom::element read;
+  if (json["read"].get(read) != simdjson::SUCCESS) return out;
+  out.read = parse_range(read);
+  return out.read ? std::optional(std::move(out)) : std::nullopt;
+}
+
 }  // namespace
 
 std::string table_stream(uint32_t oid) {
@@ -51,12 +118,14 @@ std::string to_json(const Offset& o) {
       o.last_commit ? fmt::format(R"("last_commit":{},)", *o.last_commit) : std::string();
   const std::string tables =
       o.tables.is_known() ? fmt::format(R"(,"tables":"{}")", format_tables(o.tables)) : "";
+  const std::string unread =
+      o.unread.until != 0 ? R"(,"unread":)" + unread_text(o.unread) : std::string();
   return fmt::format(
       R"({{"commit_lsn":{},"ordinal":{},"lsn":{},"lsn_proc":{},"lsn_commit":{},{}"xid":{},"commit_us":{},)"
-      R"("message_type":{},"snapshot":{},"last_snapshot_record":{},"system_id":{},"timeline":{}{}}})",
+      R"("message_type":{},"snapshot":{},"last_snapshot_record":{},"system_id":{},"timeline":{}{}{}}})",
       o.position.commit_lsn, o.position.ordinal, o.lsn, o.lsn_proc, o.lsn_commit, last_commit,
       o.xid, o.commit_us, json_quoted(o.message_type), static_cast<int>(o.snapshot),
-      o.last_snapshot_record, o.system_id, o.timeline, tables);
+      o.last_snapshot_record, o.system_id, o.timeline, tables, unread);
 }
 
 std::optional<Offset> offset_from_json(std::string_view json) {
@@ -93,6 +162,12 @@ std::optional<Offset> offset_from_json(std::string_view json) {
     const auto tables = parse_tables(list);
     if (!tables) return std::nullopt;
     o.tables = *tables;
+  }
+  simdjson::dom::element rest;
+  if (root["unread"].get(rest) == simdjson::SUCCESS) {
+    auto unread = parse_unread(rest);
+    if (!unread) return std::nullopt;
+    o.unread = std::move(*unread);
   }
   if (!good) return std::nullopt;
   return o;

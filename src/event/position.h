@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "event/table_set.h"
+#include "event/unread_keys.h"
 
 namespace millrace {
 
@@ -54,6 +55,8 @@ struct Offset {
   // Of the slot's stream: the tables that this progress is of. Unknown where Debezium wrote last,
   // and in the batches of the stream itself.
   TableSet tables;
+  // Of a table's stream whose snapshot is being read by key chunks.
+  UnreadKeys unread;
 
   bool operator==(const Offset&) const = default;
 };
@@ -72,6 +75,8 @@ std::optional<Offset> offset_from_json(std::string_view json);
 //   lsn_commit
 //                is where the first attempt at it began. kCompleted: it has all up to that position
 //                (lsn 0: just what "slot" says). kNone: no longer captured.
+//                kRunning by key chunks (Offset::unread): what is read has all changes up to the
+//                position; those that commit before `until` are not left out
 inline constexpr std::string_view kSlotStream = "slot";
 inline constexpr std::string_view kSnapshotStream = "snapshot";
 // Refused changes that are tried again. Its positions say how many replays there were, and stand

@@ -11,6 +11,23 @@ bool is_running(const Offset& offset) {
   return offset.snapshot == SnapshotPhase::kRunning;
 }
 
+// Read by key chunks: what is read already goes on in the stream.
+bool is_partial(const Offset& offset) {
+  return is_running(offset) && offset.unread.until != 0;
+}
+
+// Of a table that is read by chunks: what commits later is left out until all is read.
+Position last_followed(const Offset& table) {
+  return {table.unread.until - 1, std::numeric_limits<uint64_t>::max()};
+}
+
+// Up to where a table must be for a stream that stands at `position`; nullopt: anywhere.
+std::optional<Position> due_position(const Offset& table, const Position& position) {
+  if (is_partial(table)) return std::min(position, last_followed(table));
+  if (is_running(table)) return std::nullopt;
+  return position;
+}
+
 const Offset* find(const Progress& progress, std::string_view stream) {
   const auto at = progress.find(stream);
   return at == progress.end() ? nullptr : &at->second;
@@ -27,12 +44,23 @@ void merge_tables(Progress& progress) {
   });
 }
 
+void follow(Offset& table, const Offset& slot) {
+  const std::optional<Position> due = due_position(table, slot.position);
+  if (!due || table.position >= *due) return;
+  const SnapshotPhase phase =
+      is_running(table) ? SnapshotPhase::kRunning : SnapshotPhase::kCompleted;
+  UnreadKeys unread = std::move(table.unread);
+  table = slot;
+  table.snapshot = phase;
+  table.unread = std::move(unread);
+  table.tables = TableSet();
+  table.position = *due;
+  if (is_partial(table)) table.lsn_commit = std::min(table.lsn_commit, table.unread.until);
+}
+
 void advance_slot(Progress& progress, const Offset& offset) {
   for (auto& [stream, own] : progress) {
-    if (!table_of_stream(stream) || is_running(own)) continue;
-    if (own.position >= offset.position) continue;
-    own = offset;
-    own.snapshot = SnapshotPhase::kCompleted;
+    if (table_of_stream(stream)) follow(own, offset);
   }
   const auto slot = progress.find(kSlotStream);
   if (slot == progress.end()) {
@@ -63,6 +91,18 @@ void advance_snapshot(Progress& progress, const Offset& offset) {
   merge_tables(progress);
 }
 
+// `offset` is where the table stands, or, of one that is in the middle of it, what was read since.
+UnreadKeys unread_after(const Offset* own, const Offset& offset) {
+  if (!is_partial(offset)) return {};
+  UnreadKeys out = offset.unread;
+  const bool goes_on = own != nullptr && is_partial(*own) &&
+                       own->unread.until == out.until && out.ranges.empty();
+  if (goes_on) out = own->unread;
+  if (offset.unread.read) take_out(out.ranges, *offset.unread.read);
+  out.read.reset();
+  return out;
+}
+
 void advance_table(Progress& progress, std::string_view stream, uint32_t oid,
                    const Offset& offset) {
   const auto slot = progress.find(kSlotStream);
@@ -79,7 +119,9 @@ void advance_table(Progress& progress, std::string_view stream, uint32_t oid,
   const auto own = progress.find(stream);
   const bool again = own != progress.end() && is_running(own->second) && is_running(offset);
   const Lsn first_attempt = again ? own->second.lsn_commit : offset.lsn_commit;
+  UnreadKeys unread = unread_after(own == progress.end() ? nullptr : &own->second, offset);
   Offset& now = progress[std::string(stream)] = offset;
+  now.unread = std::move(unread);
   now.lsn_commit = std::min(now.lsn_commit, first_attempt);
   merge_tables(progress);
 }
@@ -115,12 +157,26 @@ bool covers(const Progress& progress, const Batch& batch) {
     const bool is_known = slot != nullptr && slot->tables.contains(*oid);
     if (batch.offset.snapshot == SnapshotPhase::kNone) return own == nullptr && !is_known;
     if (own == nullptr) return is_known;
-    return !is_running(*own) || own->position >= batch.offset.position;
+    if (!is_running(*own)) return true;
+    if (!is_running(batch.offset)) return false;
+    const bool is_same = own->unread.until == batch.offset.unread.until;
+    return is_same && own->position >= batch.offset.position;
   }
   if (slot == nullptr) return false;
   return std::ranges::all_of(progress, [&](const auto& entry) {
-    return is_running(entry.second) || entry.second.position >= batch.offset.position;
+    const auto due = due_position(entry.second, batch.offset.position);
+    return !due || entry.second.position >= *due;
   });
+}
+
+bool joins(const Progress& progress, const Batch& batch) {
+  const Offset& offset = batch.offset;
+  const bool is_part = offset.unread.until != 0 && !batch.snapshot_start;
+  const bool is_mark = is_running(offset) && batch.changes.empty() && !offset.unread.read;
+  if (!is_part || is_mark) return true;
+  const Offset* own = find(progress, batch.stream);
+  return own != nullptr && is_partial(*own) && own->unread.until == offset.unread.until &&
+         own->position >= last_followed(*own);
 }
 
 void drop_delivered(BatchView& view, const Progress& progress) {
@@ -128,7 +184,9 @@ void drop_delivered(BatchView& view, const Progress& progress) {
   const Offset* slot = find(progress, kSlotStream);
   if (slot == nullptr) return;
   const auto is_delivered = [&](const Change& change, const Offset& had) {
-    return change.op != Op::kHeartbeat && (is_running(had) || change.position <= had.position);
+    if (change.op == Op::kHeartbeat) return false;
+    if (change.position <= had.position) return true;
+    return is_running(had) && !(is_partial(had) && change.position <= last_followed(had));
   };
   const bool is_one = std::ranges::none_of(
       progress, [](const auto& entry) { return table_of_stream(entry.first).has_value(); });

@@ -15,6 +15,9 @@ void advance(Progress& progress, const Batch& batch);
 // True when everything in `batch` is at or below `progress`.
 bool covers(const Progress& progress, const Batch& batch);
 
+// False where a part of a resumed snapshot is of no use: what stands before it was not had.
+bool joins(const Progress& progress, const Batch& batch);
+
 // Leaves out of view.changes what `progress` has already, and what the snapshot of a table brings.
 void drop_delivered(BatchView& view, const Progress& progress);
 

@@ -89,6 +89,7 @@ void Branch::offer(const BatchPtr& batch) {
   BatchView view{batch, batch->changes, {}, {}};
   if (batch->stream != kReplayStream) {
     const std::lock_guard lock(mutex_);
+    if (!joins(offered_, *batch)) return;
     drop_delivered(view, offered_);
     const bool repeats = batch->stream == kSlotStream && covers(offered_, *batch) &&
                          !batch->offset.tables.is_known();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -29,6 +30,15 @@ struct BranchProgress {
   bool may_be_passed = false;
 };
 
+// How far the snapshot of a table is.
+struct TableSnapshotStatus {
+  std::string table;  // "schema.table"
+  uint64_t rows = 0;
+  int64_t rows_expected = -1;  // as the server guesses; -1: it does not know
+  uint64_t bytes = 0;          // as they were sent
+  Millis elapsed{0};           // 0: not begun
+};
+
 // Lag and state, for /status and /metrics.
 struct SourceStatus {
   std::string phase;      // connecting, snapshot, streaming, waiting
@@ -36,6 +46,7 @@ struct SourceStatus {
   Lsn server_lsn = 0;     // end of WAL as last heard
   Lsn confirmed_lsn = 0;  // last confirmed to the slot
   uint64_t snapshot_rows = 0;
+  std::vector<TableSnapshotStatus> snapshot_tables;  // that are not complete
 };
 
 class Source {

@@ -67,7 +67,7 @@ Result<CopyPlan> plan_override(postgres::Connection& connection, const TableSche
 }  // namespace
 
 Result<CopyPlan> plan_copy(postgres::Connection& connection, const TableSchema& table,
-                           const PostgresConfig& config) {
+                           const PostgresConfig& config, const std::string& condition) {
   const auto statement = config.select_overrides.find(table.full_name());
   if (statement != config.select_overrides.end())
     return plan_override(connection, table, statement->second);
@@ -80,7 +80,8 @@ Result<CopyPlan> plan_copy(postgres::Connection& connection, const TableSchema& 
     plan.columns.push_back(static_cast<int>(i));
   }
   plan.statement = "COPY (SELECT " + columns + " FROM " +
-                   quoted_name(connection, table.schema, table.name) + ") TO STDOUT";
+                   quoted_name(connection, table.schema, table.name) +
+                   (condition.empty() ? "" : " WHERE " + condition) + ") TO STDOUT";
   return plan;
 }
 

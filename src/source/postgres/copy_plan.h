@@ -20,8 +20,8 @@ struct CopyPlan {
 };
 
 // Asks the server for the names of an override's columns: kConfig where the table has no such
-// column.
+// column. `condition`: which rows, in SQL; none for an override.
 Result<CopyPlan> plan_copy(postgres::Connection& connection, const TableSchema& table,
-                           const PostgresConfig& config);
+                           const PostgresConfig& config, const std::string& condition = {});
 
 }  // namespace millrace

@@ -64,6 +64,7 @@ struct PostgresConfig {
   int64_t snapshot_lock_timeout_ms = 10000;
   int64_t snapshot_fetch_size = 10240;
   int64_t snapshot_max_threads = 1;
+  Bytes snapshot_chunk_bytes{64 << 20};  // 0: no chunks
   std::vector<std::string> snapshot_include;
   std::vector<std::string> select_override_tables;
   // "schema.table" → SELECT; from the keys snapshot.select.statement.overrides.<schema>.<table>

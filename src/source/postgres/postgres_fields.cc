@@ -235,9 +235,17 @@ constexpr FieldSpec kPostgresFields[] = {
                                 .group = kSnapshot,
                                 .check = at_least<1>}),
     field<&PostgresConfig::snapshot_max_threads>(
-        "snapshot.max.threads", {.doc = "Connections that read the snapshot side by side.",
-                                 .group = kSnapshot,
-                                 .check = at_least<1>}),
+        "snapshot.max.threads",
+        {.doc = "Connections that read the snapshot side by side: so many tables, or parts of a "
+                "large one, at once. With one, tables come in the order of their names.",
+         .group = kSnapshot,
+         .check = at_least<1>}),
+    field<&PostgresConfig::snapshot_chunk_bytes>(
+        "snapshot.chunk.bytes",
+        {.doc = "A table larger than this is read in parts of about this size, by its primary key. "
+                "An interrupted snapshot does not read finished parts again. 0: in one go.",
+         .importance = Importance::kLow,
+         .group = kSnapshot}),
     field<&PostgresConfig::snapshot_include>(
         "snapshot.include.collection.list",
         {.doc = "Regexes on schema.table: only these captured tables are in the snapshot.",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -63,9 +64,14 @@ class PostgresSource final : public Source {
 
  private:
   void queue_marks();
+  std::vector<Mark> marks_of_read(const TableRead& read) const;
   Result<void> start_stream();
   Result<std::shared_ptr<Batch>> poll_any(SteadyTime deadline, uint64_t full);
+  Result<std::shared_ptr<Batch>> poll_stream(SteadyTime deadline, uint64_t full);
+  std::shared_ptr<Batch> start_over(const Batch& batch);
+  bool snapshot_is_due() const;
   Result<std::shared_ptr<Batch>> poll_snapshot(SteadyTime deadline);
+  Result<void> look_for_silence();
   Result<void> open_snapshot();
   void end_snapshot();
   void open_stream_again();
@@ -84,7 +90,7 @@ class PostgresSource final : public Source {
 
   std::optional<Session> session_;
   std::unique_ptr<SnapshotReader> snapshot_;
-  std::optional<SnapshotSilence> snapshot_silence_;  // of snapshot_
+  std::map<int, SnapshotSilence> snapshot_silence_;  // of snapshot_'s connections, by backend PID
   SteadyTime snapshot_due_;
   bool snapshot_pending_ = false;
   bool is_snapshots_turn_ = false;  // of the two, where both are read
@@ -134,10 +140,8 @@ void PostgresSource::queue_marks() {
   if (plan.restarts != 0) {
     marks.push_back({plan.restarts, std::string(kSnapshotStream), running});
   }
-  for (const TableRead& read : plan.reads) {
-    const uint64_t audience = read.audience() & plan.streaming;
-    if (audience != 0) marks.push_back({audience, table_stream(read.oid), running});
-  }
+  for (const TableRead& read : plan.reads)
+    std::ranges::move(marks_of_read(read), std::back_inserter(marks));
   for (const Mark& mark : marks) {
     auto batch = std::make_shared<Batch>(options_.budget);
     batch->audience = mark.audience;
@@ -146,8 +150,34 @@ void PostgresSource::queue_marks() {
     // All tables are made before the first row: a branch that runs after this one may join them.
     batch->snapshot_start = mark.stream == kSnapshotStream;
     if (batch->snapshot_start) batch->schemas = session_->tables;
+    for (const SchemaPtr& table : session_->tables) {
+      if (mark.offset.unread.until != 0 && mark.stream == table_stream(table->oid)) {
+        batch->schemas.push_back(table);
+      }
+    }
     marks_.push_back(std::move(batch));
   }
+}
+
+// Of a table that is read beside the stream. A branch that has chunks of it gets its changes up to
+// where the snapshot is taken.
+std::vector<Mark> PostgresSource::marks_of_read(const TableRead& read) const {
+  const std::string stream = table_stream(read.oid);
+  std::vector<Mark> out;
+  uint64_t anew = read.audience() & session_->plan.streaming;
+  for (const TableRead::Rest& rest : read.rests) {
+    Mark mark{uint64_t{1} << rest.branch, stream, rest.own};
+    const Lsn before = mark.offset.unread.until;
+    if (mark.offset.position.commit_lsn >= before) mark.offset.position = {before - 1, UINT64_MAX};
+    mark.offset.unread.until = session_->snapshot_at.lsn_commit;
+    anew &= ~mark.audience;
+    out.push_back(std::move(mark));
+  }
+  if (anew == 0) return out;
+  Offset running = session_->snapshot_at;
+  running.snapshot = SnapshotPhase::kRunning;
+  out.push_back({anew, stream, running});
+  return out;
 }
 
 Result<void> PostgresSource::start_stream() {
@@ -197,22 +227,59 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uin
   const bool is_both = snapshot_pending_ && streams_.has_started();
   if (is_both || held_up) deadline = std::min(deadline, steady_now() + kTurn);
   is_snapshots_turn_ = !is_snapshots_turn_;
-  const bool reads_snapshot = snapshot_pending_ && !held_up && (!is_both || is_snapshots_turn_);
+  const bool reads_snapshot = snapshot_pending_ && !held_up && snapshot_is_due() &&
+                              (!is_both || is_snapshots_turn_);
   if (reads_snapshot) return poll_snapshot(deadline);
-  if (streams_.has_started()) {
-    auto batch = streams_.next(deadline, full);
-    past_.needs_text = past_.needs_text || streams_.needs_text();
-    if (streams_.needs_text()) open_stream_again();
-    if (batch && !snapshot_pending_ && streams_.is_swollen()) {
-      log::info("a large row has made the connection large: opening it again",
-                {{"slot", config_.slot_name}});
-      open_stream_again();
-    }
-    return batch;
-  }
+  if (streams_.has_started()) return poll_stream(deadline, full);
   if (held_up) std::this_thread::sleep_until(deadline);
   if (held_up || finished_) return nullptr;
   return fail(ErrorKind::kUnreachable, "the source is not connected");
+}
+
+// The rest of a table is of use only to a branch that has all changes before it.
+bool PostgresSource::snapshot_is_due() const {
+  if (!session_->plan.snapshot_waits() || !streams_.has_started()) return true;
+  return streams_.published() >= session_->snapshot_at.position;
+}
+
+Result<std::shared_ptr<Batch>> PostgresSource::poll_stream(SteadyTime deadline, uint64_t full) {
+  auto batch = streams_.next(deadline, full);
+  past_.needs_text = past_.needs_text || streams_.needs_text();
+  if (streams_.needs_text() || (!snapshot_pending_ && streams_.is_swollen())) open_stream_again();
+  if (!batch || *batch == nullptr || !snapshot_pending_) return batch;
+  if (auto mark = start_over(**batch)) return mark;
+  return batch;
+}
+
+// A row that gets another key can come from keys that were not read to keys that were. Where the
+// server does not send all of its values, nobody has them: the table has to be read anew, and the
+// batch, which is not given, comes again.
+std::shared_ptr<Batch> PostgresSource::start_over(const Batch& batch) {
+  for (const TableRead& read : session_->plan.reads) {
+    if (read.rests.empty()) continue;
+    const auto is_lost = [&](const Change& change) {
+      if (change.table == nullptr || change.table->oid != read.oid) return false;
+      if (change.position > session_->snapshot_at.position) return false;
+      return change.op == Op::kUpdate && change.before.kind == TupleKind::kKey &&
+             std::any_of(change.after.values, change.after.values + change.after.count,
+                         [](const Datum& value) { return value.kind == DatumKind::kUnchanged; });
+    };
+    const auto lost = std::ranges::find_if(batch.changes, is_lost);
+    if (lost == batch.changes.end()) continue;
+    log::info("a row got another key, and not all of its values were sent: the snapshot of the "
+              "table starts over",
+              {{"table", lost->table->full_name()}, {"lsn", format_lsn(lost->lsn)}});
+    auto mark = std::make_shared<Batch>(options_.budget);
+    mark->stream = table_stream(read.oid);
+    mark->audience = 0;
+    for (const TableRead::Rest& rest : read.rests)
+      mark->audience |= uint64_t{1} << rest.branch;
+    mark->offset = session_->snapshot_at;
+    mark->offset.snapshot = SnapshotPhase::kRunning;
+    wants_open_ = true;
+    return mark;
+  }
+  return nullptr;
 }
 
 // In order, so that the slot is free at once.
@@ -229,7 +296,8 @@ Result<void> PostgresSource::open_snapshot() {
   request.connect.answer_timeout = answer_timeout(config_);
   request.snapshot_name = session_->snapshot_name;
   for (size_t i = 0; i < session_->tables.size(); ++i) {
-    request.tables.push_back({std::move(session_->tables[i]), session_->plan.reads[i]});
+    request.tables.push_back({std::move(session_->tables[i]), session_->plan.reads[i],
+                              std::move(session_->chunks[i])});
   }
   request.at = session_->snapshot_at;
   request.whole = session_->plan.whole;
@@ -239,7 +307,7 @@ Result<void> PostgresSource::open_snapshot() {
   if (!reader) return Failure(reader.error());
   snapshot_ = std::move(*reader);
   lookup_.limit_silence(session_->silence_limit);
-  snapshot_silence_.emplace(lookup_, session_->silence_limit, snapshot_->backend_pid());
+  snapshot_silence_.clear();
   session_->snapshot_keeper.reset();
   return {};
 }
@@ -256,7 +324,7 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
   auto batch = snapshot_->next(deadline);
   if (!batch) return batch;
   if (*batch == nullptr) {
-    if (auto looked = snapshot_silence_->look(snapshot_->heard()); !looked) {
+    if (auto looked = look_for_silence(); !looked) {
       return Failure(looked.error().in("snapshot of " + snapshot_->table()));
     }
   }
@@ -264,15 +332,29 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
     const std::scoped_lock lock(mutex_);
     status_.detail = snapshot_->table();
     status_.snapshot_rows = snapshot_->rows();
+    status_.snapshot_tables = snapshot_->tables();
   }
   if (snapshot_->finished()) end_snapshot();
   return batch;
+}
+
+Result<void> PostgresSource::look_for_silence() {
+  for (const SnapshotReader::Waiting& one : snapshot_->waiting()) {
+    auto [silence, is_new] = snapshot_silence_.try_emplace(
+        one.backend_pid, lookup_, session_->silence_limit, one.backend_pid);
+    if (auto looked = silence->second.look(one.heard); !looked) return looked;
+  }
+  return {};
 }
 
 void PostgresSource::end_snapshot() {
   session_->from.commit_us = std::max(session_->from.commit_us, snapshot_->offset().commit_us);
   snapshot_.reset();
   snapshot_pending_ = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    status_.snapshot_tables.clear();
+  }
   past_.has_snapshotted = true;
   StartPlan& plan = session_->plan;
   if (plan.streams && !plan.is_first_snapshot()) {  // the stream has to go back for some

@@ -9,6 +9,7 @@
 #include "source/postgres/publication.h"
 #include "source/postgres/replica_identity.h"
 #include "source/postgres/row_values.h"
+#include "source/postgres/table_key.h"
 
 namespace millrace {
 
@@ -183,6 +184,47 @@ void add_schemas(std::vector<TableSchema> schemas, Session& session) {
   }
 }
 
+bool fits(const TableRead& read, const std::map<uint32_t, TableKey>& keys) {
+  const auto key = keys.find(read.oid);
+  return key != keys.end() && !key->second.columns.empty() &&
+         std::ranges::all_of(read.rests, [&](const TableRead::Rest& rest) {
+           return rest.own.unread.shape == key->second.shape;
+         });
+}
+
+// What is left of the tables of which key chunks are complete, with the same numbers for all
+// branches; one that was altered since starts over.
+Result<void> divide_rests(postgres::Connection& query, const PostgresConfig& config,
+                          Session& session) {
+  session.chunks.resize(session.tables.size());
+  if (!session.plan.snapshot_waits()) return {};
+  auto keys = read_table_keys(query, config, session.tables);
+  if (!keys) return Failure(keys.error());
+  for (size_t i = 0; i < session.tables.size(); ++i) {
+    TableRead& read = session.plan.reads[i];
+    if (read.rests.empty()) continue;
+    if (!fits(read, *keys)) {
+      log::info("the table was altered: its snapshot starts over",
+                {{"table", session.tables[i]->full_name()}});
+      read.start_over();
+      continue;
+    }
+    std::vector<BranchLacks> lacks;
+    uint64_t anew = read.audience();
+    for (const TableRead::Rest& rest : read.rests) {
+      lacks.push_back({uint64_t{1} << rest.branch, rest.own.unread.ranges});
+      anew &= ~lacks.back().audience;
+    }
+    if (anew != 0) lacks.push_back({anew, {KeyRange()}});
+    auto numbered = number_bounds(query, *session.tables[i], keys->at(read.oid), lacks);
+    if (!numbered) return numbered;
+    for (size_t rest = 0; rest < read.rests.size(); ++rest)
+      read.rests[rest].own.unread.ranges = lacks[rest].ranges;
+    session.chunks[i] = merge_lacks(lacks);
+  }
+  return {};
+}
+
 // The server's version when all that is captured can be read in binary; else 0. Generated columns
 // are not in the stream, and where they are (PostgreSQL 18 can publish them) it finds out.
 int binary_version(const PostgresConfig& config, const std::vector<TableSchema>& tables,
@@ -243,9 +285,10 @@ Result<Session> open_session(const PostgresConfig& config, const TableFilter& fi
                                   past.has_snapshotted, past.has_streamed});
   if (!plan) return Failure(plan.error());
   session.plan = std::move(*plan);
-  if (auto made = make_slots(*query, config, session); !made) return Failure(made.error());
   session.binary_version = binary_version(config, tables->schemas, past, query->server_version());
   add_schemas(std::move(tables->schemas), session);
+  if (auto done = divide_rests(*query, config, session); !done) return Failure(done.error());
+  if (auto made = make_slots(*query, config, session); !made) return Failure(made.error());
   session.floors = floors_of(branches, session);
   return session;
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "source/postgres/key_chunks.h"
 #include "source/postgres/start_plan.h"
 #include "source/postgres/table_filter.h"
 
@@ -30,6 +31,7 @@ struct Session {
 
   // With plan.needs_snapshot(); tables[i] is of plan.reads[i].
   std::vector<SchemaPtr> tables;
+  std::vector<std::vector<KeyChunk>> chunks;  // of each of them: what is left; empty: all of it
   Offset snapshot_at;
   std::string snapshot_name;
   std::optional<postgres::Connection>

@@ -36,7 +36,8 @@ SlotReader::SlotReader(ReplicationStream stream, ChangeDecoder decoder, SlotRead
       audience_(options_.audience),
       published_(decoder_.offset().position),
       published_at_(steady_now()),
-      heartbeat_due_(published_at_ + options_.heartbeat_interval) {}
+      heartbeat_due_(published_at_ + options_.heartbeat_interval),
+      is_awaited_(options_.waited_for != 0) {}
 
 // NOLINTNEXTLINE(readability-function-cognitive-complexity): when a batch ends, all in one place
 Result<std::shared_ptr<Batch>> SlotReader::next(SteadyTime deadline) {
@@ -65,7 +66,7 @@ Result<std::shared_ptr<Batch>> SlotReader::next(SteadyTime deadline) {
       return seal(std::move(batch));
     }
     if (is_heartbeat_due(now)) beat(*batch);
-    if (!batch->changes.empty() || is_idle_due(now)) return seal(std::move(batch));
+    if (!batch->changes.empty() || is_idle_due(now) || has_come()) return seal(std::move(batch));
     if (now >= deadline) return nullptr;
   }
 }
@@ -89,11 +90,13 @@ bool SlotReader::turns_to_text(const Error* error) {
 // False: the message needs a batch of another audience; it is held for the next poll.
 Result<bool> SlotReader::take(const StreamMessage& message, Batch& batch) {
   if (message.keepalive) {
+    reached_ = std::max(reached_, message.lsn);
     if (options_.moves_when_idle) decoder_.advance(message.lsn);
     asked_ = asked_ || message.reply_asked;
     return true;
   }
   if (const auto start = starts_at(message)) {
+    reached_ = std::max(reached_, *start);
     audience_ = audience_at(*start);
     if (audience_ != batch.audience && !batch.changes.empty()) {
       held_ = message;
@@ -131,6 +134,14 @@ bool SlotReader::is_idle_due(SteadyTime now) const {
 
 SteadyTime SlotReader::idle_due() const {
   return published_at_ + (asked_ ? kAskedPause : options_.idle_interval);
+}
+
+// Once: the first time that what is waited for is reached, and nothing is in flight.
+bool SlotReader::has_come() {
+  if (!is_awaited_ || reached_ < options_.waited_for || decoder_.in_transaction()) return false;
+  is_awaited_ = false;
+  decoder_.advance(options_.waited_for);
+  return true;
 }
 
 bool SlotReader::is_heartbeat_due(SteadyTime now) const {

@@ -37,6 +37,7 @@ struct SlotReaderOptions {
   std::vector<Lsn> floors;           // of each branch: it has all that commits before
   bool catch_up = false;             // Batch::catch_up
   bool binary = false;               // what the stream was asked for
+  Lsn waited_for = 0;                // a batch is due once this is reached, also an empty one
 };
 
 class SlotReader {
@@ -64,12 +65,16 @@ class SlotReader {
 
   bool waits_for_answer() const { return stream_.waits_for_answer(); }
 
+  // Where the last batch stands.
+  const Position& published() const { return published_; }
+
  private:
   bool turns_to_text(const Error* error);
   Result<bool> take(const StreamMessage& message, Batch& batch);
   SteadyTime read_until(const Batch& batch, SteadyTime deadline) const;
   bool is_idle_due(SteadyTime now) const;
   SteadyTime idle_due() const;
+  bool has_come();
   bool is_heartbeat_due(SteadyTime now) const;
   void beat(Batch& batch);
   std::shared_ptr<Batch> seal(std::shared_ptr<Batch> batch);
@@ -88,6 +93,8 @@ class SlotReader {
   SteadyTime heartbeat_due_;
   bool asked_ = false;
   bool needs_text_ = false;
+  Lsn reached_ = 0;  // all that commits before was sent
+  bool is_awaited_;  // options_.waited_for was not reached yet
 };
 
 }  // namespace millrace

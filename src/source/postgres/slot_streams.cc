@@ -54,6 +54,7 @@ Result<void> SlotStreams::start(Session& session) {
   reading.heartbeat_interval = Millis(config.heartbeat_interval_ms);
   if (!config.heartbeat_action_query.empty()) reading.on_heartbeat = callbacks_.on_heartbeat;
   reading.audience = session.plan.streaming;
+  if (session.plan.snapshot_waits()) reading.waited_for = session.snapshot_at.lsn_commit;
   auto connection = std::move(*session.replication);
   session.replication.reset();
   auto reader =

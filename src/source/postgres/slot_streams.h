@@ -62,6 +62,9 @@ class SlotStreams {
 
   Lsn confirmed() const { return own_->confirmed(); }
 
+  // Where the last batch of the slot's own stream stands.
+  const Position& published() const { return own_->published(); }
+
   // The slot's own stream has asked the server whether it is there.
   bool waits_for_answer() const { return own_->waits_for_answer(); }
 

@@ -1,5 +1,7 @@
 #include "source/postgres/snapshot.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -13,6 +15,9 @@
 namespace millrace {
 
 namespace {
+
+// TLS may have decrypted what the socket no longer shows.
+constexpr Millis kLongestWait{10};
 
 constexpr std::string_view kSnapshotInstant =
     "select round(extract(epoch from current_timestamp) * 1000000)::bigint";
@@ -59,10 +64,9 @@ Error explain(Error error, const std::string& table, const std::string& state, b
 
 SnapshotReader::SnapshotReader(SnapshotRequest request, const PostgresConfig& config,
                                postgres::Connection connection)
-    : request_(std::move(request)),
-      config_(config),
-      connection_(std::move(connection)),
-      at_(request_.at) {}
+    : request_(std::move(request)), config_(config), at_(request_.at) {
+  lanes_.push_back(std::make_unique<Lane>(std::move(connection)));
+}
 
 Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(SnapshotRequest request,
                                                              const PostgresConfig& config) {
@@ -75,172 +79,393 @@ Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(SnapshotRequest req
 }
 
 Result<void> SnapshotReader::begin() {
+  postgres::Connection& connection = lanes_.front()->copy.connection();
   // Before the transaction's snapshot: rather a row twice than not at all.
-  auto server = wal_end(connection_);
+  auto server = wal_end(connection);
   if (!server) return Failure(server.error());
   if (at_.lsn == 0) at_.lsn = server->lsn;
-  auto own = connection_.query(kOwnXid);
+  auto own = connection.query(kOwnXid);
   if (!own) return Failure(own.error());
   at_.xid = static_cast<uint32_t>(number<uint64_t>(own->text(0, 0)));
-  const bool imports = !request_.snapshot_name.empty();
-  std::string sql = begin_statement(config_, imports, server->is_standby);
-  if (imports) {
-    sql += "; SET TRANSACTION SNAPSHOT " + connection_.quote_literal(request_.snapshot_name);
+  auto begun = begin_transaction(connection, server->is_standby, request_.snapshot_name);
+  if (!begun) return begun;
+  auto instant = connection.query(kSnapshotInstant);
+  if (!instant) return Failure(instant.error());
+  at_.commit_us = number<int64_t>(instant->text(0, 0));
+  at_.snapshot = SnapshotPhase::kRunning;
+  at_.last_snapshot_record = false;
+  if (config_.snapshot_locking == SnapshotLocking::kShared) {
+    if (auto locked = lock_tables(); !locked) return locked;
   }
+  if (auto looked = look_at_tables(); !looked) return looked;
+  return open_more_lanes(server->is_standby);
+}
+
+Result<void> SnapshotReader::begin_transaction(postgres::Connection& connection, bool is_standby,
+                                               const std::string& snapshot) {
+  const bool imports = !snapshot.empty();
+  std::string sql = begin_statement(config_, imports, is_standby);
+  if (imports) sql += "; SET TRANSACTION SNAPSHOT " + connection.quote_literal(snapshot);
   // Policies would hide rows that the stream shows: rather an error.
   sql += "; SET LOCAL row_security = off; SET LOCAL lock_timeout = " +
          std::to_string(config_.snapshot_lock_timeout_ms);
-  if (auto begun = connection_.query(sql); !begun) {
+  if (auto begun = connection.query(sql); !begun) {
     Error error = begun.error();
     // Whoever exported the snapshot is gone: a new slot gives a new one.
     if (imports) error.kind = ErrorKind::kUnreachable;
     return Failure(std::move(error));
   }
-  auto instant = connection_.query(kSnapshotInstant);
-  if (!instant) return Failure(instant.error());
-  at_.commit_us = number<int64_t>(instant->text(0, 0));
-  at_.snapshot = SnapshotPhase::kRunning;
-  at_.last_snapshot_record = false;
-  return config_.snapshot_locking == SnapshotLocking::kShared ? lock_tables() : Result<void>{};
+  return {};
 }
 
 Result<void> SnapshotReader::lock_tables() {
+  postgres::Connection& connection = lanes_.front()->copy.connection();
   std::string names;
   for (const SchemaPtr& table : schemas()) {
     if (!names.empty()) names += ", ";
-    names += quoted_name(connection_, table->schema, table->name);
+    names += quoted_name(connection, table->schema, table->name);
   }
   if (names.empty()) return {};
-  auto locked = connection_.query("LOCK TABLE " + names + " IN ACCESS SHARE MODE");
+  auto locked = connection.query("LOCK TABLE " + names + " IN ACCESS SHARE MODE");
   if (!locked) return Failure(locked.error().in("locking the tables"));
   return {};
 }
 
+// A table that is gone says so when it is read.
+Result<void> SnapshotReader::look_at_tables() {
+  auto keys = read_table_keys(lanes_.front()->copy.connection(), config_, schemas());
+  if (!keys) return Failure(keys.error());
+  const auto chunk_bytes = static_cast<uint64_t>(config_.snapshot_chunk_bytes.value);
+  for (const SnapshotTable& asked : request_.tables) {
+    Table& table = tables_.emplace_back();
+    table.asked = &asked;
+    const auto key = keys->find(asked.read.oid);
+    if (key != keys->end()) table.key = key->second;
+    table.is_chunked = !asked.read.rests.empty() || table.key.chunks(chunk_bytes) > 1;
+    for (const TableRead::Rest& rest : asked.read.rests) {
+      if (rest.own.unread.shape == table.key.shape) continue;
+      return fail(ErrorKind::kBusy, asked.schema->full_name() + " was altered just now",
+                  "its snapshot starts over");
+    }
+  }
+  return {};
+}
+
+// As many as are of use. One that the server does not grant is done without.
+Result<void> SnapshotReader::open_more_lanes(bool is_standby) {
+  const auto chunk_bytes = static_cast<uint64_t>(config_.snapshot_chunk_bytes.value);
+  uint64_t useful = 0;
+  for (const Table& table : tables_) {
+    if (table.asked->read.has_rows) useful += table.is_chunked ? table.key.chunks(chunk_bytes) : 1;
+  }
+  const auto wanted = std::min(static_cast<uint64_t>(config_.snapshot_max_threads), useful);
+  if (wanted < 2) return {};
+  auto exported =
+      lanes_.front()->copy.connection().query("select pg_catalog.pg_export_snapshot()");
+  if (!exported) return Failure(exported.error());
+  const std::string name(exported->text(0, 0));
+  while (lanes_.size() < wanted) {
+    auto connection = postgres::Connection::open(request_.connect);
+    if (connection) {
+      if (auto begun = begin_transaction(*connection, is_standby, name); !begun) return begun;
+      lanes_.push_back(std::make_unique<Lane>(std::move(*connection)));
+      continue;
+    }
+    if (policy(connection.error().kind) != ErrorPolicy::kRetry) return Failure(connection.error());
+    log::warn("the snapshot is read over fewer connections", {{"connections", lanes_.size()},
+                                                              {"wanted", wanted},
+                                                              {"why", connection.error().text()}});
+    return {};
+  }
+  return {};
+}
+
 std::string SnapshotReader::table() const {
-  return table_ != nullptr ? table_->schema->full_name() : "";
+  const auto reading = std::ranges::find_if(
+      tables_, [](const Table& table) { return table.number != 0 && !table.done; });
+  return reading != tables_.end() ? reading->schema().full_name() : "";
+}
+
+std::vector<TableSnapshotStatus> SnapshotReader::tables() const {
+  std::vector<TableSnapshotStatus> out;
+  for (const Table& table : tables_) {
+    if (table.done || !table.asked->read.has_rows) continue;
+    TableSnapshotStatus& status = out.emplace_back();
+    status.table = table.schema().full_name();
+    status.rows = table.copied_rows;
+    status.rows_expected = table.key.rows;
+    status.bytes = table.copied_bytes;
+    if (table.number == 0) continue;
+    status.elapsed = std::chrono::duration_cast<Millis>(steady_now() - table.since) + Millis(1);
+  }
+  return out;
+}
+
+std::vector<SnapshotReader::Waiting> SnapshotReader::waiting() const {
+  std::vector<Waiting> out;
+  for (const auto& lane : lanes_) {
+    const postgres::Connection& connection = lane->copy.connection();
+    if (lane->table != nullptr) out.push_back({connection.backend_pid(), connection.heard()});
+  }
+  return out;
 }
 
 Result<std::shared_ptr<Batch>> SnapshotReader::next(SteadyTime deadline) {
-  while (ready_.empty()) {
-    if (table_ == nullptr) {
-      auto begun = next_table_ == request_.tables.size() ? finish() : begin_table();
-      if (!begun) return Failure(begun.error());
-      continue;
+  while (ready_.empty() && !finished_) {
+    bool moved = false;
+    for (const auto& lane : lanes_) {
+      if (lane->table == nullptr) {
+        if (auto given = give_work(*lane); !given) {
+          return Failure(explained(given.error(), *lane));
+        }
+      }
+      if (lane->table == nullptr) continue;
+      auto stepped = step(*lane, lanes_.size() == 1 ? deadline : SteadyTime{});
+      if (!stepped) return Failure(explained(stepped.error(), *lane));
+      moved = moved || *stepped;
     }
-    std::string_view row;
-    auto step = connection_.copy_next(deadline, row);
-    if (!step) return Failure(explained(step.error(), *table_->schema));
-    if (*step == postgres::Connection::CopyStep::kNothing) return nullptr;
-    if (*step == postgres::Connection::CopyStep::kEnd) {
-      if (auto ended = end_table(); !ended) return Failure(ended.error());
-    } else if (auto added = add_row(row); !added) {
-      return Failure(added.error());
+    if (tables_done_ == tables_.size()) {
+      if (auto ended = finish(); !ended) return Failure(ended.error());
+    } else if (!moved && ready_.empty()) {
+      if (steady_now() >= deadline) return nullptr;
+      if (lanes_.size() > 1) wait(deadline);
     }
   }
+  if (ready_.empty()) return nullptr;
   auto batch = std::move(ready_.front());
   ready_.pop_front();
   return batch;
 }
 
-Error SnapshotReader::explained(Error error, const TableSchema& table) const {
+void SnapshotReader::wait(SteadyTime deadline) const {
+  std::vector<pollfd> sockets;
+  for (const auto& lane : lanes_) {
+    if (lane->table != nullptr) {
+      sockets.push_back({lane->copy.connection().socket(), POLLIN, 0});
+    }
+  }
+  const auto left = std::chrono::ceil<Millis>(deadline - steady_now());
+  const auto wait = std::clamp(left, Millis(0), kLongestWait);
+  ::poll(sockets.data(), sockets.size(), static_cast<int>(wait.count()));
+}
+
+Error SnapshotReader::explained(Error error, const Lane& lane) const {
+  if (lane.table == nullptr) return error.in("snapshot");
+  const TableSchema& table = lane.table->schema();
   const bool is_ours = !config_.select_overrides.contains(table.full_name());
-  return explain(std::move(error), table.full_name(), connection_.sqlstate(), is_ours);
+  return explain(std::move(error), table.full_name(), lane.copy.connection().sqlstate(), is_ours);
 }
 
-Result<void> SnapshotReader::begin_table() {
-  const SnapshotTable& next = request_.tables[next_table_++];
-  any_sealed_ = false;
-  rows_in_table_ = 0;
-  if (!next.read.has_rows) {
-    complete_table(next);
-    return {};
+// Of the first table that has something to be read. Nothing when there is none for now.
+Result<void> SnapshotReader::give_work(Lane& lane) {
+  for (Table& table : tables_) {
+    if (table.done || table.finds_bounds) continue;
+    if (table.number == 0) {
+      begin_table(table);
+      if (table.done) continue;
+      if (table.is_chunked && !table.chunks.empty()) return find_bounds(lane, table);
+    }
+    if (!table.chunks.empty()) return begin_chunk(lane, table);
+    if (table.reading == 0) complete_table(table);
   }
-  auto planned = plan_copy(connection_, *next.schema, config_);
-  if (planned) {
-    plan_ = std::move(*planned);
-    auto begun = connection_.copy_send(plan_.statement);
-    if (!begun) planned = Failure(begun.error());
-  }
-  if (!planned) {
-    return Failure(explained(planned.error(), *next.schema));
-  }
-  table_ = &next;
-  ++tables_read_;
   return {};
 }
 
-Result<void> SnapshotReader::add_row(std::string_view row) {
-  give_out(ended_);
-  std::shared_ptr<Batch> full;
-  if (batch_ && batch_bytes_ >= request_.batch_bytes) full = std::move(batch_);
-  if (!batch_) {
-    batch_ = new_batch(*table_);
-    batch_bytes_ = 0;
+void SnapshotReader::begin_table(Table& table) {
+  table.since = steady_now();
+  if (!table.asked->read.has_rows) {
+    complete_table(table);
+    return;
   }
-  auto after = read_row(row, *batch_);
-  if (!after) return Failure(after.error());
-  if (full) ready_.push_back(seal(std::move(full)));
-  ++rows_;
-  ++rows_in_table_;
-  Change change;
-  change.op = Op::kRead;
-  change.snapshot = SnapshotMarker::kTrue;
-  if (rows_in_table_ == 1) {
-    change.snapshot = tables_read_ == 1 ? SnapshotMarker::kFirst : SnapshotMarker::kFirstInTable;
+  table.number = ++tables_read_;
+  const TableRead& read = table.asked->read;
+  table.chunks.assign(table.asked->chunks.begin(), table.asked->chunks.end());
+  if (read.rests.empty()) table.chunks.push_back({KeyRange(), read.audience()});
+  table.is_started = !read.rests.empty();
+  if (!table.is_chunked) return;
+  table.bounds.resize(table.chunks.size());
+  uint64_t anew = read.audience();
+  for (const TableRead::Rest& rest : read.rests)
+    anew &= ~(uint64_t{1} << rest.branch);
+  if (anew == 0) return;
+  auto start = new_batch(table, anew);
+  start->snapshot_start = true;
+  start->resumes = false;
+  start->offset = at_;
+  start->offset.position = {at_.lsn - 1, UINT64_MAX};
+  start->offset.unread = {at_.lsn, table.key.shape, {KeyRange()}, std::nullopt};
+  table.is_started = true;
+  ready_.push_back(std::move(start));
+}
+
+Result<void> SnapshotReader::find_bounds(Lane& lane, Table& table) {
+  const std::vector<KeyChunk> chunks(table.chunks.begin(), table.chunks.end());
+  lane.table = &table;
+  lane.finds_bounds = table.finds_bounds = true;
+  postgres::Connection& connection = lane.copy.connection();
+  return connection.copy_send(
+      bounds_query(connection, table.schema(), table.key,
+                   static_cast<uint64_t>(config_.snapshot_chunk_bytes.value), chunks));
+}
+
+// "part", then the key's columns.
+Result<void> SnapshotReader::take_bound(Lane& lane, std::string_view row) {
+  Arena arena(nullptr);
+  CopyTextReader fields(row, arena);
+  const auto part = number<size_t>(fields.field().view());
+  std::vector<std::string> key;
+  for (size_t i = 0; i < lane.table->key.columns.size(); ++i)
+    key.emplace_back(fields.field().view());
+  if (!fields.complete() || part >= lane.table->bounds.size()) {
+    return fail(ErrorKind::kProtocol, "a bound of its chunks is not what COPY was asked for");
   }
-  change.xid = at_.xid;
-  change.table = table_->schema.get();
-  change.after = *after;
-  change.position = {at_.lsn, rows_};
-  change.lsn = at_.lsn;
-  change.commit_us = at_.commit_us;
-  batch_->changes.push_back(change);
-  batch_bytes_ += row.size() + table_->schema->columns.size() * sizeof(Datum) + sizeof(Change);
+  lane.table->bounds[part].push_back(std::move(key));
   return {};
 }
 
-Result<Tuple> SnapshotReader::read_row(std::string_view row, Batch& batch) const {
-  const TableSchema& table = *table_->schema;
-  const size_t count = table.columns.size();
-  Datum* values = batch.arena.allocate_array<Datum>(count);
-  std::fill_n(values, count, Datum{nullptr, 0, DatumKind::kAbsent});
-  CopyTextReader reader(row, batch.arena);
-  for (const int column : plan_.columns) {
-    const Datum value = reader.field();
-    if (column != CopyPlan::kSkip) values[column] = value;
+void SnapshotReader::split_chunks(Table& table) {
+  std::deque<KeyChunk> chunks;
+  for (size_t i = 0; i < table.chunks.size(); ++i) {
+    for (KeyChunk& chunk : split_chunk(table.chunks[i], table.bounds[i]))
+      chunks.push_back(std::move(chunk));
   }
-  const bool whole = plan_.columns.empty() ? reader.ok() : reader.complete();
-  if (!whole) {
-    return fail(ErrorKind::kProtocol, "row " + std::to_string(rows_in_table_ + 1) + " of " +
-                                          table.full_name() + " is not what COPY was asked for");
-  }
-  return Tuple{values, static_cast<uint16_t>(count), TupleKind::kFull};
+  table.chunks = std::move(chunks);
+  table.bounds.clear();
+  table.finds_bounds = false;
 }
 
-Result<void> SnapshotReader::end_table() {
-  auto whole = check_rewritten(connection_, request_.connect, {&table_->schema, 1});
-  if (!whole) return Failure(whole.error().in("snapshot of " + table()));
-  if (rows_in_table_ > 0) {
-    SnapshotMarker& last = batch_->changes.back().snapshot;
-    if (last != SnapshotMarker::kFirst) last = SnapshotMarker::kLastInTable;
+Result<void> SnapshotReader::begin_chunk(Lane& lane, Table& table) {
+  lane.table = &table;
+  lane.chunk = std::move(table.chunks.front());
+  table.chunks.pop_front();
+  ++table.reading;
+  const std::string condition =
+      table.is_chunked ? range_condition(lane.copy.connection(), table.key.column_list(),
+                                         lane.chunk.range)
+                       : "";
+  auto planned = plan_copy(lane.copy.connection(), table.schema(), config_, condition);
+  if (!planned) return Failure(planned.error());
+  auto make = [this, &lane] {
+    auto batch = new_batch(*lane.table, lane.chunk.audience);
+    if (lane.table->is_chunked) batch->chunk = lane.chunk.range.through.number;
+    return batch;
+  };
+  return lane.copy.begin(
+      {table.asked->schema, std::move(*planned), at_, std::move(make), request_.batch_bytes});
+}
+
+// True when something was read.
+Result<bool> SnapshotReader::step(Lane& lane, SteadyTime deadline) {
+  Table& table = *lane.table;
+  if (lane.finds_bounds) {
+    std::string_view row;
+    auto step = lane.copy.connection().copy_next(deadline, row);
+    if (!step) return Failure(step.error());
+    if (*step == postgres::Connection::CopyStep::kNothing) return false;
+    if (*step == postgres::Connection::CopyStep::kEnd) {
+      split_chunks(table);
+      lane.finds_bounds = false;
+      lane.table = nullptr;
+    } else if (auto taken = take_bound(lane, row); !taken) {
+      return Failure(taken.error());
+    }
+    return true;
   }
-  log::info("table read", {{"table", table_->schema->full_name()},
-                           {"rows", rows_in_table_},
-                           {"number", next_table_},
-                           {"of", request_.tables.size()}});
-  complete_table(*std::exchange(table_, nullptr));
+  const uint64_t rows_before = lane.copy.rows();
+  auto read = lane.copy.read(deadline);
+  if (!read) return Failure(read.error());
+  const uint64_t rows = lane.copy.rows() - rows_before;
+  table.copied_rows += rows;
+  table.copied_bytes += lane.copy.take_bytes();
+  if (*read == TableCopy::Step::kNothing) return rows > 0;
+  if (*read == TableCopy::Step::kBatch) {
+    hold(table, lane.copy.take_batch());
+  } else if (auto ended = end_chunk(lane); !ended) {
+    return Failure(ended.error());
+  }
+  return true;
+}
+
+Result<void> SnapshotReader::end_chunk(Lane& lane) {
+  Table& table = *lane.table;
+  auto whole =
+      check_rewritten(lane.copy.connection(), request_.connect, {&table.asked->schema, 1});
+  if (!whole) return Failure(whole.error());
+  auto batch = lane.copy.take_batch();
+  if (table.is_chunked) {
+    if (!batch) batch = new_batch(table, lane.chunk.audience);
+    batch->offset.unread.read = lane.chunk.range;
+  }
+  if (batch) hold(table, std::move(batch));
+  --table.reading;
+  lane.table = nullptr;
+  if (table.chunks.empty() && table.reading == 0) complete_table(table);
   return {};
+}
+
+// What comes after the last rows waits with them.
+void SnapshotReader::hold(Table& table, std::shared_ptr<Batch> batch) {
+  if (!batch->changes.empty()) {
+    for (const auto& before : std::exchange(table.held, {}))
+      release(table, before);
+  }
+  if (batch->changes.empty() && table.held.empty()) {
+    release(table, std::move(batch));
+  } else {
+    table.held.push_back(std::move(batch));
+  }
+}
+
+void SnapshotReader::release(Table& table, std::shared_ptr<Batch> batch) {
+  place(table, *batch);
+  ready_.push_back(std::move(batch));
+}
+
+// Where it stands in the order in which all are given.
+void SnapshotReader::place(Table& table, Batch& batch) {
+  if (!batch.changes.empty()) {
+    give_out_ended();
+    if (table.rows == 0) {
+      batch.changes.front().snapshot =
+          table.number == 1 ? SnapshotMarker::kFirst : SnapshotMarker::kFirstInTable;
+    }
+  }
+  for (Change& change : batch.changes)
+    change.position = {at_.lsn, ++rows_};
+  table.rows += batch.changes.size();
+  batch.offset.position = {at_.lsn, rows_};
+}
+
+void SnapshotReader::place_last(Table& table) {
+  for (const auto& batch : table.held)
+    place(table, *batch);
+  if (table.held.empty() || table.held.front()->changes.empty()) return;
+  SnapshotMarker& last = table.held.front()->changes.back().snapshot;
+  if (last != SnapshotMarker::kFirst) last = SnapshotMarker::kLastInTable;
 }
 
 // The branches of different shares go on from different places: then each is told so.
-void SnapshotReader::complete_table(const SnapshotTable& table) {
-  const bool is_one = table.read.shares.size() == 1;
-  if (batch_ && !is_one) ended_.push_back(seal(std::move(batch_)));
-  for (const TableRead::Share& share : table.read.shares) {
-    auto batch = batch_ ? std::move(batch_) : new_batch(table);
-    batch_.reset();
-    batch = seal(std::move(batch));
-    batch->audience = share.audience;
+void SnapshotReader::complete_table(Table& table) {
+  const TableRead& read = table.asked->read;
+  table.done = true;
+  ++tables_done_;
+  place_last(table);
+  if (read.has_rows) {
+    log::info("table read", {{"table", table.schema().full_name()},
+                             {"rows", table.rows},
+                             {"number", tables_done_},
+                             {"of", request_.tables.size()}});
+  }
+  std::shared_ptr<Batch> last;
+  const bool is_one = read.shares.size() == 1 && !table.held.empty() &&
+                      table.held.back()->audience == read.audience();
+  if (is_one) {
+    last = std::move(table.held.back());
+    table.held.pop_back();
+  }
+  std::ranges::move(std::exchange(table.held, {}), std::back_inserter(ended_));
+  for (const TableRead::Share& share : read.shares) {
+    auto batch = last ? std::exchange(last, nullptr) : new_batch(table, share.audience);
     const Lsn from = share.since != 0 ? share.since : at_.lsn;
     batch->offset.snapshot = SnapshotPhase::kCompleted;
     batch->offset.position = {from - 1, UINT64_MAX};  // a commit record can start at `from` itself
@@ -249,19 +474,21 @@ void SnapshotReader::complete_table(const SnapshotTable& table) {
   }
 }
 
-void SnapshotReader::give_out(std::deque<std::shared_ptr<Batch>>& batches) {
-  std::ranges::move(batches, std::back_inserter(ready_));
-  batches.clear();
+void SnapshotReader::give_out_ended() {
+  std::ranges::move(ended_, std::back_inserter(ready_));
+  ended_.clear();
 }
 
 Result<void> SnapshotReader::finish() {
-  if (auto ended = connection_.query("COMMIT"); !ended) {
-    return Failure(ended.error().in("end of the snapshot"));
+  for (const auto& lane : lanes_) {
+    if (auto ended = lane->copy.connection().query("COMMIT"); !ended) {
+      return Failure(ended.error().in("end of the snapshot"));
+    }
   }
   for (const auto& batch : ended_) {
     if (!batch->changes.empty()) batch->changes.back().snapshot = SnapshotMarker::kLast;
   }
-  give_out(ended_);
+  give_out_ended();
   if (request_.whole != 0) {
     auto end = std::make_shared<Batch>(request_.budget);
     end->stream = kSnapshotStream;
@@ -283,21 +510,19 @@ std::vector<SchemaPtr> SnapshotReader::schemas() const {
   return out;
 }
 
-std::shared_ptr<Batch> SnapshotReader::new_batch(const SnapshotTable& table) {
+std::shared_ptr<Batch> SnapshotReader::new_batch(Table& table, uint64_t audience) const {
   auto batch = std::make_shared<Batch>(request_.budget);
-  batch->stream = table_stream(table.read.oid);
-  batch->audience = table.read.audience();
+  batch->stream = table_stream(table.asked->read.oid);
+  batch->audience = audience;
   // The first one names the table also where it has no rows, so that a sink can make it.
-  batch->schemas.push_back(table.schema);
-  batch->snapshot_start = table.read.has_rows && !any_sealed_;
-  any_sealed_ = true;
-  return batch;
-}
-
-std::shared_ptr<Batch> SnapshotReader::seal(std::shared_ptr<Batch> batch) {
+  batch->schemas.push_back(table.asked->schema);
+  batch->snapshot_start = table.asked->read.has_rows && !std::exchange(table.is_started, true);
   batch->offset = at_;
   batch->offset.position = {at_.lsn, rows_};
-  if (!batch->changes.empty()) batch->offset.position = batch->changes.back().position;
+  if (table.is_chunked) {
+    batch->offset.unread.until = at_.lsn;
+    batch->resumes = !table.asked->read.rests.empty();
+  }
   return batch;
 }
 

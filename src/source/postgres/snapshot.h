@@ -1,15 +1,17 @@
 // The rows of tables as of one instant, as changes with op kRead: COPY … TO STDOUT of one table
-// after the other, in the order of their names, in one transaction. Each table is a stream of its
-// own
-// ("table:OID"), for it is complete on its own.
+// after the other, in the order of their names. Each table is a stream of its own ("table:OID"), for
+// it is complete on its own. A large table with a key is read in chunks of it, of which each is
+// complete on its own (table_key.h); the reader's progress says what is left (Offset::unread).
 //
 // The transaction imports the snapshot that CREATE_REPLICATION_SLOT exported (then what the slot
 // gives afterwards joins without gap or duplicate), else it has snapshot.isolation.mode, and
 // streaming from a slot that is older repeats what was changed between. An imported snapshot may be
-// let go by its maker once open() is back.
+// let go by its maker once open() is back. With snapshot.max.threads > 1 so many connections share
+// the snapshot, and each reads a table or a chunk: then tables, and chunks of one, are mixed.
 //
-// One row is held back, for the last one of all says so in its marker. Used by one thread; memory
-// is one batch, plus the row that comes after it.
+// The last batch of each table is held back, for the last row of a table and of all says so in its
+// marker. Used by one thread, which waits for all connections at once; memory is two batches a
+// connection.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +24,12 @@
 #include "base/memory_budget.h"
 #include "base/result.h"
 #include "event/batch.h"
-#include "source/postgres/copy_plan.h"
+#include "source/postgres/key_chunks.h"
 #include "source/postgres/postgres_config.h"
 #include "source/postgres/start_plan.h"
+#include "source/postgres/table_copy.h"
+#include "source/postgres/table_key.h"
+#include "source/source.h"
 #include "wire/postgres/connection.h"
 
 namespace millrace {
@@ -32,6 +37,7 @@ namespace millrace {
 struct SnapshotTable {
   SchemaPtr schema;
   TableRead read;
+  std::vector<KeyChunk> chunks{};  // what is left of it; empty: all
 };
 
 struct SnapshotRequest {
@@ -58,48 +64,89 @@ class SnapshotReader {
 
   uint64_t rows() const { return rows_; }
 
-  // When the server sent something last, and which of its processes does.
-  SteadyTime heard() const { return connection_.heard(); }
+  // Of the tables that are being read and of those to come.
+  std::vector<TableSnapshotStatus> tables() const;
 
-  int backend_pid() const { return connection_.backend_pid(); }
+  // Connections that wait for rows: which process of the server sends them, and when it last did.
+  struct Waiting {
+    int backend_pid;
+    SteadyTime heard;
+  };
+  std::vector<Waiting> waiting() const;
 
-  // That is being read; empty before the first and after the last.
+  // That is being read, the first of them; empty before the first and after the last.
   std::string table() const;
 
   // Of the snapshot: what its batches' offsets have.
   const Offset& offset() const { return at_; }
 
  private:
+  struct Table {
+    const SnapshotTable* asked = nullptr;
+    TableKey key;
+    bool is_chunked = false;
+    size_t number = 0;             // of those that are read, from 1; 0: not begun
+    std::deque<KeyChunk> chunks;   // not begun
+    std::vector<std::vector<std::vector<std::string>>> bounds;  // within each of them
+    size_t reading = 0;            // connections
+    bool finds_bounds = false;
+    bool done = false;
+    std::deque<std::shared_ptr<Batch>> held;  // the last with rows, and what comes after it
+    bool is_started = false;
+    uint64_t rows = 0;
+    uint64_t copied_rows = 0;
+    uint64_t copied_bytes = 0;
+    SteadyTime since;
+
+    const TableSchema& schema() const { return *asked->schema; }
+  };
+
+  struct Lane {
+    explicit Lane(postgres::Connection connection) : copy(std::move(connection)) {}
+
+    TableCopy copy;
+    Table* table = nullptr;  // null: free
+    KeyChunk chunk;
+    bool finds_bounds = false;
+  };
+
   SnapshotReader(SnapshotRequest request, const PostgresConfig& config,
                  postgres::Connection connection);
   Result<void> begin();
+  Result<void> begin_transaction(postgres::Connection& connection, bool is_standby,
+                                 const std::string& snapshot);
   Result<void> lock_tables();
-  Result<void> begin_table();
-  Error explained(Error error, const TableSchema& table) const;
-  Result<void> add_row(std::string_view row);
-  Result<Tuple> read_row(std::string_view row, Batch& batch) const;
-  Result<void> end_table();
-  void complete_table(const SnapshotTable& table);
-  void give_out(std::deque<std::shared_ptr<Batch>>& batches);
+  Result<void> look_at_tables();
+  Result<void> open_more_lanes(bool is_standby);
+  Error explained(Error error, const Lane& lane) const;
+  Result<void> give_work(Lane& lane);
+  void begin_table(Table& table);
+  Result<void> find_bounds(Lane& lane, Table& table);
+  Result<void> take_bound(Lane& lane, std::string_view row);
+  void split_chunks(Table& table);
+  Result<void> begin_chunk(Lane& lane, Table& table);
+  Result<bool> step(Lane& lane, SteadyTime deadline);
+  Result<void> end_chunk(Lane& lane);
+  void complete_table(Table& table);
+  void hold(Table& table, std::shared_ptr<Batch> batch);
+  void release(Table& table, std::shared_ptr<Batch> batch);
+  void place(Table& table, Batch& batch);
+  void place_last(Table& table);
+  void give_out_ended();
+  void wait(SteadyTime deadline) const;
   Result<void> finish();
   std::vector<SchemaPtr> schemas() const;
-  std::shared_ptr<Batch> new_batch(const SnapshotTable& table);
-  std::shared_ptr<Batch> seal(std::shared_ptr<Batch> batch);
+  std::shared_ptr<Batch> new_batch(Table& table, uint64_t audience) const;
 
   SnapshotRequest request_;
   const PostgresConfig config_;
-  postgres::Connection connection_;
   Offset at_;
-  size_t next_table_ = 0;
-  size_t tables_read_ = 0;                // and being read
-  const SnapshotTable* table_ = nullptr;  // that is being read; null: between two tables
-  CopyPlan plan_;
-  uint64_t rows_in_table_ = 0;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::deque<Table> tables_;
+  size_t tables_read_ = 0;  // and being read
+  size_t tables_done_ = 0;
   uint64_t rows_ = 0;
-  std::shared_ptr<Batch> batch_;  // its last change is the row that is held back
-  size_t batch_bytes_ = 0;
-  bool any_sealed_ = false;                   // of table_
-  std::deque<std::shared_ptr<Batch>> ended_;  // of tables without rows since the row held back
+  std::deque<std::shared_ptr<Batch>> ended_;  // of complete tables, since the last rows
   std::deque<std::shared_ptr<Batch>> ready_;  // to be given
   bool finished_ = false;
 };

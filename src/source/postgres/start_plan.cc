@@ -96,7 +96,11 @@ bool trusts_slot(const PostgresConfig& config) {
 
 class Planner {
  public:
-  Planner(const PostgresConfig& config, const StartFacts& facts) : config_(config), facts_(facts) {
+  Planner(const PostgresConfig& config, const StartFacts& facts)
+      : config_(config),
+        branches_(facts.branches.begin(), facts.branches.end()),
+        facts_(facts) {
+    facts_.branches = branches_;
     plan_.streams = config.snapshot_mode != SnapshotMode::kInitialOnly;
   }
 
@@ -148,11 +152,27 @@ class Planner {
 
   void plan_snapshot(size_t index, bool was_interrupted) {
     plan_.whole |= uint64_t{1} << index;
-    if (was_interrupted && plan_.streams && can_go_on(facts_.branches[index])) {
-      read_unfinished_tables(facts_, index, plan_);
-    } else {
+    if (!was_interrupted || !plan_.streams || !can_go_on(facts_.branches[index])) {
       restart(index);
+    } else if (has_chunks(*branches_[index].progress)) {
+      plan_.whole &= ~(uint64_t{1} << index);
+      resume(index);
+    } else {
+      read_unfinished_tables(facts_, index, plan_);
     }
+  }
+
+  // The branch gets its place in the stream: where its snapshot was taken. What is not complete is
+  // read as of tables that came later.
+  void resume(size_t index) {
+    Progress& progress = *branches_[index].progress;
+    for (Mark& mark : place_in_stream(facts_, index)) {
+      advance(progress, mark.stream, mark.offset);
+      plan_.marks.push_back(std::move(mark));
+    }
+    plan_.streaming |= uint64_t{1} << index;
+    lower(plan_.from, *needed_from(progress));
+    read_new_tables(facts_, index, true, plan_);
   }
 
   void restart(size_t index) {
@@ -200,7 +220,8 @@ class Planner {
   }
 
   const PostgresConfig& config_;
-  const StartFacts& facts_;
+  std::vector<BranchProgress> branches_;  // as the marks will have moved them
+  StartFacts facts_;
   StartPlan plan_;
   std::optional<Offset> away_from_;  // the lowest progress of those that are away
 };
@@ -212,6 +233,25 @@ uint64_t TableRead::audience() const {
   for (const Share& share : shares)
     out |= share.audience;
   return out;
+}
+
+void TableRead::add_share(Lsn since, size_t branch) {
+  auto share = std::ranges::find(shares, since, &Share::since);
+  if (share == shares.end()) share = shares.insert(share, {since, 0});
+  share->audience |= uint64_t{1} << branch;
+}
+
+void TableRead::start_over() {
+  for (const Rest& rest : std::exchange(rests, {})) {
+    for (Share& share : shares)
+      share.audience &= ~(uint64_t{1} << rest.branch);
+    add_share(rest.since_if_anew, rest.branch);
+  }
+  std::erase_if(shares, [](const Share& share) { return share.audience == 0; });
+}
+
+bool StartPlan::snapshot_waits() const {
+  return std::ranges::any_of(reads, [](const TableRead& read) { return !read.rests.empty(); });
 }
 
 uint64_t StartPlan::snapshot_audience() const {

@@ -6,7 +6,9 @@
 //    slot that is there is kept: a temporary slot gives the snapshot, and its consistent point
 //    becomes the position of the tables that are read. A snapshot that was interrupted goes on with
 //    the tables that are not complete; the complete ones go on in the stream from where theirs was
-//    taken.
+//    taken. A table of which key chunks are complete goes on too: what is read of it follows the
+//    stream up to the new snapshot, then the other chunks are read in that one. So such a branch has
+//    a place in the stream from then on, and its snapshot is read beside it.
 //  - Every other branch needs the slot to have all that commits after its progress: same server, a
 //    timeline that descends from the stored one at or after the progress, a slot that exists, is
 //    not lost, and was not moved beyond the progress (the server would start there without a word).
@@ -61,11 +63,24 @@ struct TableRead {
     uint64_t audience = 0;
   };
 
+  // A branch that has key chunks of it, and goes on with the rest.
+  struct Rest {
+    size_t branch = 0;
+    Offset own;             // of the table, as it stands in the branch
+    Lsn since_if_anew = 0;  // Share::since, where it has to start over after all
+  };
+
   uint32_t oid = 0;
   bool has_rows = true;  // false: it counts as read
   std::vector<Share> shares;
+  std::vector<Rest> rests{};
 
   uint64_t audience() const;
+
+  void add_share(Lsn since, size_t branch);
+
+  // The branches that go on with what they have start over.
+  void start_over();
 };
 
 // What one branch is told before anything else: how its progress changes without any data.
@@ -89,6 +104,9 @@ struct StartPlan {
   std::optional<Offset> from;
 
   bool needs_snapshot() const { return whole != 0 || !reads.empty(); }
+
+  // The snapshot is of use only once the stream has come to where it was taken.
+  bool snapshot_waits() const;
 
   uint64_t snapshot_audience() const;
 

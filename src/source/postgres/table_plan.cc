@@ -30,13 +30,17 @@ bool is_running(const Offset* own) {
   return own != nullptr && own->snapshot == SnapshotPhase::kRunning;
 }
 
+bool is_partial(const Offset* own) {
+  return is_running(own) && own->unread.until != 0;
+}
+
 // A log wants what was changed since the first attempt: it may hold rows of it that are gone now.
 Lsn since(const BranchProgress& branch, const Offset* own) {
   return is_running(own) && !branch.holds_rows ? own->lsn_commit : 0;
 }
 
-void add_read(const StartFacts& facts, const CapturedTable& table, Lsn since, size_t index,
-              StartPlan& plan) {
+TableRead& add_read(const StartFacts& facts, const CapturedTable& table, Lsn since, size_t index,
+                    StartPlan& plan) {
   auto read = std::ranges::find(plan.reads, table.oid, &TableRead::oid);
   if (read == plan.reads.end()) {
     const auto rank = [&](uint32_t oid) {
@@ -46,9 +50,8 @@ void add_read(const StartFacts& facts, const CapturedTable& table, Lsn since, si
         plan.reads, rank(table.oid), {}, [&](const TableRead& other) { return rank(other.oid); });
     read = plan.reads.insert(before, TableRead{table.oid, table.has_snapshot, {}});
   }
-  auto share = std::ranges::find(read->shares, since, &TableRead::Share::since);
-  if (share == read->shares.end()) share = read->shares.insert(share, {since, 0});
-  share->audience |= bit(index);
+  read->add_share(since, index);
+  return *read;
 }
 
 // A table that this branch no longer has must not hold the slot, nor count as known.
@@ -91,6 +94,28 @@ TableSet adopt_tables(const StartFacts& facts, size_t index, StartPlan& plan) {
 
 }  // namespace
 
+bool has_chunks(const Progress& progress) {
+  return progress.contains(kSnapshotStream) &&
+         std::ranges::any_of(progress,
+                             [](const auto& entry) { return is_partial(&entry.second); });
+}
+
+std::vector<Mark> place_in_stream(const StartFacts& facts, size_t index) {
+  const BranchProgress& branch = facts.branches[index];
+  const Offset running = progress_of(branch).at(std::string(kSnapshotStream));
+  Offset begun = running;
+  begun.position = {running.lsn_commit - 1, UINT64_MAX};
+  begun.snapshot = SnapshotPhase::kCompleted;
+  std::vector<Mark> out = {{bit(index), std::string(kSnapshotStream), begun}};
+  // Of a table that was not begun some rows may have been delivered: what is stored can be older.
+  begun.snapshot = SnapshotPhase::kRunning;
+  for (const CapturedTable& table : facts.tables) {
+    if (!takes(branch, table) || own_offset(progress_of(branch), table.oid) != nullptr) continue;
+    out.push_back({bit(index), table_stream(table.oid), begun});
+  }
+  return out;
+}
+
 void read_all_tables(const StartFacts& facts, size_t index, StartPlan& plan) {
   for (const CapturedTable& table : facts.tables) {
     if (takes(facts.branches[index], table)) add_read(facts, table, 0, index, plan);
@@ -127,9 +152,15 @@ void read_new_tables(const StartFacts& facts, size_t index, bool wants_rows, Sta
       mark_known(table, index, plan);
       continue;
     }
-    log::info("a table is new to the branch: it gets a snapshot of it",
+    log::info(is_running(own) ? "the snapshot of a table goes on"
+                              : "a table is new to the branch: it gets a snapshot of it",
               {{"branch", branch.branch}, {"table", table.full_name}});
-    add_read(facts, table, since(branch, own), index, plan);
+    if (!is_partial(own)) {
+      add_read(facts, table, since(branch, own), index, plan);
+    } else {
+      TableRead& read = add_read(facts, table, 0, index, plan);
+      read.rests.push_back({index, *own, since(branch, own)});
+    }
   }
 }
 

@@ -8,6 +8,13 @@ namespace millrace {
 // All tables of branch `index`, whatever it had.
 void read_all_tables(const StartFacts& facts, size_t index, StartPlan& plan);
 
+// An interrupted snapshot has come to a table that is read by key chunks.
+bool has_chunks(const Progress& progress);
+
+// What gives a branch with an interrupted snapshot its place in the stream: the snapshot counts as
+// complete, but for the tables that it has not completed.
+std::vector<Mark> place_in_stream(const StartFacts& facts, size_t index);
+
 // The tables that its interrupted snapshot has not completed.
 void read_unfinished_tables(const StartFacts& facts, size_t index, StartPlan& plan);
 
