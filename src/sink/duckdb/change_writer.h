@@ -33,9 +33,13 @@ class ChangeWriter {
   // The snapshot of a table begins: what an unfinished one left is void, the table begins empty.
   virtual Result<void> begin_snapshot(const BatchView& view) = 0;
 
-  // Changes in their order; those that cannot be stored go to `refused`. `in_snapshot`: they
-  // are of a snapshot. What is added is in the tables after execute().
-  virtual Result<void> add(std::span<const Change> changes, bool in_snapshot) = 0;
+  // The snapshot of a table goes on, by key chunks: what is there of those that were not complete
+  // (`unread`, by the numbers of Batch::chunk so far) comes again.
+  virtual Result<void> resume_snapshot(const BatchView& view, const UnreadKeys& unread) = 0;
+
+  // Changes of a batch in their order; those that cannot be stored are refused. What is added is in
+  // the tables after execute().
+  virtual Result<void> add(std::span<const Change> changes, const Batch& batch) = 0;
   virtual Result<void> execute() = 0;
 
   virtual Result<void> finish_snapshot(const BatchView& view) = 0;

@@ -34,6 +34,16 @@ bool matches(const std::string& regex, const TableSchema& table) {
   return RE2::FullMatch(table.full_name(), RE2(regex, options));
 }
 
+// What was left of the table, where this batch says that its snapshot goes on; else null.
+const UnreadKeys* resumed(const Batch& batch, const Progress& progress) {
+  const Lsn until = batch.offset.unread.until;
+  if (until == 0 || batch.snapshot_start || !batch.changes.empty()) return nullptr;
+  const auto own = progress.find(batch.stream);
+  if (own == progress.end()) return nullptr;
+  const UnreadKeys& unread = own->second.unread;
+  return unread.until != 0 && unread.until != until ? &unread : nullptr;
+}
+
 class DuckDbSink final : public Sink {
  public:
   DuckDbSink(DuckDbSinkConfig config, BranchConfig branch, const SinkContext& context)
@@ -71,12 +81,13 @@ class DuckDbSink final : public Sink {
   size_t prepared_batches() const;
   Result<void> commit_batches(size_t count);
   Result<void> write_batches(size_t count, Progress& progress);
-  Result<void> write_batch(const BatchView& view);
+  Result<void> write_batch(const BatchView& view, Progress& progress);
   Result<void> add_without_refused(const BatchView& view);
   Result<void> bury_refused();
   Result<void> find_refused(size_t count);
-  bool is_storable(std::span<const Change> changes, bool in_snapshot);
-  Result<void> bisect(std::span<const Change> changes, bool in_snapshot);
+  bool is_storable(std::span<const Change> changes, const Batch& batch);
+  Result<void> bisect(std::span<const Change> changes, const Batch& batch);
+
   Result<void> find_refused_together(size_t count);
   bool is_storable_through(size_t changes);
   const Change& pending_change(size_t index) const;
@@ -235,13 +246,12 @@ void DuckDbSink::roll_back() {
 
 Result<void> DuckDbSink::write_batches(size_t count, Progress& progress) {
   for (size_t i = 0; i < count; ++i) {
-    if (auto done = write_batch(pending_[i]); !done) return done;
-    advance(progress, *pending_[i].batch);
+    if (auto done = write_batch(pending_[i], progress); !done) return done;
   }
   return state_->writer->execute();
 }
 
-Result<void> DuckDbSink::write_batch(const BatchView& view) {
+Result<void> DuckDbSink::write_batch(const BatchView& view, Progress& progress) {
   ChangeWriter& writer = *state_->writer;
   const Batch& batch = *view.batch;
   const bool is_new =
@@ -251,9 +261,14 @@ Result<void> DuckDbSink::write_batch(const BatchView& view) {
     auto begun = is_new ? writer.forget_snapshots() : writer.begin_snapshot(view);
     if (!begun) return begun;
   }
+  if (const UnreadKeys* unread = resumed(batch, progress)) {
+    if (auto done = writer.execute(); !done) return done;
+    if (auto done = writer.resume_snapshot(view, *unread); !done) return done;
+  }
   if (auto done = add_without_refused(view); !done) return done;
   const bool completes = table_of_stream(batch.stream).has_value() &&
                          batch.offset.snapshot == SnapshotPhase::kCompleted;
+  advance(progress, batch);
   if (!completes) return {};
   if (auto done = writer.execute(); !done) return done;
   return writer.finish_snapshot(view);
@@ -261,17 +276,17 @@ Result<void> DuckDbSink::write_batch(const BatchView& view) {
 
 Result<void> DuckDbSink::add_without_refused(const BatchView& view) {
   ChangeWriter& writer = *state_->writer;
-  const bool in_snapshot = view.batch->stream != kSlotStream;
-  if (refused_by_duckdb_.empty()) return writer.add(view.changes, in_snapshot);
+  const Batch& batch = *view.batch;
+  if (refused_by_duckdb_.empty()) return writer.add(view.changes, batch);
   size_t from = 0;
   for (size_t i = 0; i < view.changes.size(); ++i) {
     if (!refused_by_duckdb_.contains(&view.changes[i])) continue;
-    if (auto done = writer.add(view.changes.subspan(from, i - from), in_snapshot); !done) {
+    if (auto done = writer.add(view.changes.subspan(from, i - from), batch); !done) {
       return done;
     }
     from = i + 1;
   }
-  return writer.add(view.changes.subspan(from), in_snapshot);
+  return writer.add(view.changes.subspan(from), batch);
 }
 
 // The dead letters are durable before the progress passes what they hold.
@@ -289,17 +304,17 @@ Result<void> DuckDbSink::bury_refused() {
 
 Result<void> DuckDbSink::find_refused(size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    auto done = bisect(pending_[i].changes, pending_[i].batch->stream != kSlotStream);
+    auto done = bisect(pending_[i].changes, *pending_[i].batch);
     if (!done) return done;
   }
   return {};
 }
 
-Result<void> DuckDbSink::bisect(std::span<const Change> changes, bool in_snapshot) {
-  if (changes.empty() || is_storable(changes, in_snapshot)) return {};
+Result<void> DuckDbSink::bisect(std::span<const Change> changes, const Batch& batch) {
+  if (changes.empty() || is_storable(changes, batch)) return {};
   if (changes.size() > 1) {
-    auto done = bisect(changes.first(changes.size() / 2), in_snapshot);
-    return done ? bisect(changes.subspan(changes.size() / 2), in_snapshot) : done;
+    auto done = bisect(changes.first(changes.size() / 2), batch);
+    return done ? bisect(changes.subspan(changes.size() / 2), batch) : done;
   }
   return refuse(changes.front());
 }
@@ -320,9 +335,9 @@ Result<void> DuckDbSink::refuse(const Change& change) {
 }
 
 // Tries within a transaction that is rolled back.
-bool DuckDbSink::is_storable(std::span<const Change> changes, bool in_snapshot) {
+bool DuckDbSink::is_storable(std::span<const Change> changes, const Batch& batch) {
   Result<void> done = state_->connection.begin();
-  if (done) done = state_->writer->add(changes, in_snapshot);
+  if (done) done = state_->writer->add(changes, batch);
   if (done) done = state_->writer->execute();
   roll_back();
   return done || done.error().kind != ErrorKind::kData;
@@ -356,12 +371,13 @@ const Change& DuckDbSink::pending_change(size_t index) const {
 
 // Tries so many of what is pending, one after the other, within a transaction that is rolled back.
 bool DuckDbSink::is_storable_through(size_t changes) {
+  Progress progress = state_->progress;
   Result<void> done = state_->connection.begin();
   for (size_t i = 0; done && changes > 0; ++i) {
     BatchView view = pending_[i];
     view.changes = view.changes.first(std::min(changes, view.changes.size()));
     changes -= view.changes.size();
-    done = write_batch(view);
+    done = write_batch(view, progress);
   }
   if (done) done = state_->writer->execute();
   roll_back();

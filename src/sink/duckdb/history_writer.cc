@@ -6,6 +6,9 @@ namespace millrace::duckdb {
 
 namespace {
 
+// Of such a row: in which key chunk it came.
+constexpr std::string_view kChunk = "_millrace_chunk";
+
 // Where the rows of the unfinished snapshot of a table wait for its target (in SQL). A target can
 // be several tables'.
 std::string waiting_table(const TableSchema& table, const std::string& target) {
@@ -166,7 +169,31 @@ Result<void> HistoryWriter::drop_waiting(const std::string& waiting) {
   return bookkeeping_.clear_unfinished(waiting);
 }
 
-Result<void> HistoryWriter::add(std::span<const Change> changes, bool in_snapshot) {
+Result<void> HistoryWriter::resume_snapshot(const BatchView& view, const UnreadKeys& unread) {
+  std::string again = "false";
+  for (const KeyRange& range : unread.ranges) {
+    again += " OR (" + std::string(kChunk) + " > " + std::to_string(range.after.number) + " AND " +
+             std::string(kChunk) + " <= " + std::to_string(range.through.number) + ")";
+  }
+  for (const SchemaPtr& schema : view.batch->schemas) {
+    const std::string waiting = waiting_table(*schema, target_name(rule_, *schema).sql());
+    if (!waiting_.contains(waiting)) continue;
+    auto done = connection_.execute("DELETE FROM " + waiting + " WHERE " + again);
+    // The numbers of what is kept mean nothing any more.
+    if (done) {
+      done = connection_.execute("UPDATE " + waiting + " SET " + std::string(kChunk) + " = NULL");
+    }
+    if (!done) return Failure(done.error());
+  }
+  return {};
+}
+
+Result<void> HistoryWriter::add(std::span<const Change> changes, const Batch& batch) {
+  const bool in_snapshot = batch.stream != kSlotStream;
+  if (in_snapshot && batch.chunk != chunk_) {
+    if (auto done = execute(); !done) return done;
+    chunk_ = batch.chunk;
+  }
   for (const Change& change : changes) {
     const bool is_truncate = change.op == Op::kTruncate;
     if (!is_row(change.op) && !is_truncate) continue;
@@ -206,16 +233,22 @@ Result<void> HistoryWriter::insert_waiting(Version& version) {
   const std::string waiting =
       waiting_table(version.statement.changes().table(), version.target.sql());
   if (!waiting_.contains(waiting)) {
-    auto made = connection_.execute("CREATE TABLE IF NOT EXISTS " + waiting + " AS SELECT * FROM " +
-                                    version.target.sql() + " LIMIT 0");
+    auto made = connection_.execute("CREATE TABLE IF NOT EXISTS " + waiting +
+                                    " AS SELECT *, CAST(NULL AS UBIGINT) AS " +
+                                    std::string(kChunk) + " FROM " + version.target.sql() +
+                                    " LIMIT 0");
     if (!made) return Failure(made.error());
     waiting_.insert(waiting);
     if (auto done = bookkeeping_.add_unfinished(waiting); !done) return done;
   }
   version.statement.changes().set(std::exchange(version.snapshot, {}), &refused_);
-  auto done =
-      connection_.execute("INSERT INTO " + waiting + " (" + name_list(version.statement.columns()) +
-                          ") " + version.statement.select(RowStatement::Shape::kPlain));
+  std::string names = name_list(version.statement.columns());
+  std::string rows = version.statement.select(RowStatement::Shape::kPlain);
+  if (chunk_ != 0) {
+    names += ", " + std::string(kChunk);
+    rows = "SELECT *, CAST(" + std::to_string(chunk_) + " AS UBIGINT) FROM (" + rows + ") AS rows";
+  }
+  auto done = connection_.execute("INSERT INTO " + waiting + " (" + names + ") " + rows);
   version.statement.changes().set({}, nullptr);
   if (!done) {
     return Failure(done.error().in("sql for " + version.statement.changes().table().full_name()));
@@ -228,7 +261,8 @@ Result<void> HistoryWriter::finish_snapshot(const BatchView& view) {
     const std::string target = target_name(rule_, *schema).sql();
     const std::string waiting = waiting_table(*schema, target);
     if (!waiting_.contains(waiting)) continue;
-    auto done = connection_.execute("INSERT INTO " + target + " BY NAME SELECT * FROM " + waiting);
+    auto done = connection_.execute("INSERT INTO " + target + " BY NAME SELECT COLUMNS(c -> c <> '" +
+                                    std::string(kChunk) + "') FROM " + waiting);
     if (!done) return Failure(done.error());
     if (auto dropped = drop_waiting(waiting); !dropped) return dropped;
   }

@@ -37,7 +37,8 @@ class HistoryWriter final : public ChangeWriter {
   Result<void> prepare(const BatchView& view) override;
   Result<void> forget_snapshots() override;
   Result<void> begin_snapshot(const BatchView& view) override;
-  Result<void> add(std::span<const Change> changes, bool in_snapshot) override;
+  Result<void> resume_snapshot(const BatchView& view, const UnreadKeys& unread) override;
+  Result<void> add(std::span<const Change> changes, const Batch& batch) override;
   Result<void> execute() override;
   Result<void> finish_snapshot(const BatchView& view) override;
 
@@ -67,6 +68,7 @@ class HistoryWriter final : public ChangeWriter {
   const StatementOf statement_of_;
   std::map<uint64_t, Version> versions_;  // by TableSchema::version
   std::set<std::string> waiting_;         // tables, in SQL, where rows wait
+  uint64_t chunk_ = 0;                    // Batch::chunk of what was added to Version::snapshot
   std::vector<Refusal> refused_;
 };
 

@@ -88,7 +88,13 @@ Result<void> MirrorWriter::begin_snapshot(const BatchView& view) {
   return {};
 }
 
-Result<void> MirrorWriter::add(std::span<const Change> changes, bool in_snapshot) {
+// Rows are found by their key, so those that come again do no harm.
+Result<void> MirrorWriter::resume_snapshot(const BatchView&, const UnreadKeys&) {
+  return {};
+}
+
+Result<void> MirrorWriter::add(std::span<const Change> changes, const Batch& batch) {
+  const bool in_snapshot = batch.stream != kSlotStream && !batch.resumes;
   for (const Change& change : changes) {
     if (!is_row(change.op) && change.op != Op::kTruncate) continue;
     MirrorTable& table = *table_of(*change.table);

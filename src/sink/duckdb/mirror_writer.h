@@ -32,7 +32,8 @@ class MirrorWriter final : public ChangeWriter {
   Result<void> prepare(const BatchView& view) override;
   Result<void> forget_snapshots() override;
   Result<void> begin_snapshot(const BatchView& view) override;
-  Result<void> add(std::span<const Change> changes, bool in_snapshot) override;
+  Result<void> resume_snapshot(const BatchView& view, const UnreadKeys& unread) override;
+  Result<void> add(std::span<const Change> changes, const Batch& batch) override;
   Result<void> execute() override;
   Result<void> finish_snapshot(const BatchView& view) override;
 
