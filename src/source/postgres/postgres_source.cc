@@ -148,7 +148,7 @@ void PostgresSource::queue_marks() {
     batch->stream = mark.stream;
     batch->offset = mark.offset;
     // All tables are made before the first row: a branch that runs after this one may join them.
-    batch->snapshot_start = mark.stream == kSnapshotStream;
+    batch->snapshot_start = mark.stream == kSnapshotStream && (mark.audience & plan.restarts) != 0;
     if (batch->snapshot_start) batch->schemas = session_->tables;
     for (const SchemaPtr& table : session_->tables) {
       if (mark.offset.unread.until != 0 && mark.stream == table_stream(table->oid)) {

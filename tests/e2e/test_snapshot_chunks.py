@@ -1,0 +1,205 @@
+"""Snapshots by key chunks: killed in the middle of a table, one goes on with the chunks that it has not finished, and everything adds up with what triggers wrote down."""
+import collections
+import json
+import random
+import re
+import threading
+
+from support import waiting, warehouse
+from support.case import ServerCase, payload
+from support.program import http_get
+
+ROWS = 40_000
+# v is new with every change, so that each can be told from every other. The key: two columns, one of them text whose order is not that of its bytes.
+SETUP = r"""
+create sequence vs;
+create table big(code text collate "en-x-icu", n int, v bigint not null default nextval('vs'), body text, primary key (code, n)) with (autovacuum_enabled = off);
+create table audit(seq bigserial primary key, op text, old_key text, new_key text, v bigint);
+insert into big(code, n, body) select (array['a', 'B', 'c', 'D', 'É', 'e', 'it''s "' || g %% 100, 'back\slash', E'tab\t' || g %% 50, E'line\n', ', (', ''])[1 + g %% 12], g, repeat('x', 150)
+from generate_series(1, %s) g;
+create function watch() returns trigger language plpgsql as $$
+begin
+  insert into audit(op, old_key, new_key, v) values (case tg_op when 'INSERT' then 'c' when 'UPDATE' then 'u' else 'd' end,
+    case when tg_op <> 'INSERT' then old.code || '/' || old.n end, case when tg_op <> 'DELETE' then new.code || '/' || new.n end, case when tg_op = 'DELETE' then old.v else new.v end);
+  return null;
+end $$;
+create trigger watch after insert or update or delete on big for each row execute function watch();
+analyze big;
+"""
+BRANCHES = """
+[branch.history]
+tables = ["public.big"]
+sql = \"\"\"SELECT lsn, seq, op, before.code || '/' || before.n AS old_key, after.code || '/' || after.n AS new_key, row.v AS v FROM changes\"\"\"
+[branch.history.sink]
+type = "duckdb"
+duckdb.file = "$FOLDER/w.duckdb"
+duckdb.mode = "history"
+duckdb.table = "history"
+duckdb.flush.ms = 20
+[branch.mirror.sink]
+type = "duckdb"
+duckdb.file = "$FOLDER/w.duckdb"
+duckdb.mode = "mirror"
+duckdb.flush.ms = 20
+[branch.rows.sink]
+type = "file"
+file.path = "$FOLDER/rows.jsonl"
+"""
+
+
+class Fold:
+    """Plays records in their order; what a key holds is unknown until something says so."""
+
+    def __init__(self, case):
+        self.case, self.rows, self.changes, self.snapshots = case, {}, [], collections.Counter()
+
+    def play(self, op, old_key, new_key, v):
+        if op == "r":
+            self.snapshots[new_key] += 1
+            self.case.assertEqual(self.rows.get(new_key, v), v, f"a row of a snapshot is older than what came before it: {new_key}")
+            self.rows[new_key] = v
+            return
+        self.changes.append((op, old_key, new_key, v))
+        if op == "c":
+            self.case.assertIsNone(self.rows.get(new_key), f"made twice: {new_key}")
+        else:
+            held = self.rows.get(old_key, "unknown")
+            self.case.assertIsNotNone(held, f"changed after it was deleted: {old_key}")
+            if op == "d":
+                self.case.assertIn(held, (v, "unknown"), f"not what was deleted: {old_key}")
+            self.rows[old_key] = None
+        if op != "d":
+            self.rows[new_key] = v
+
+    def made(self):
+        return [(op, old or "" if op != "c" else "", new or "", v) for op, old, new, v in self.changes]
+
+    def held(self):
+        return {key: v for key, v in self.rows.items() if v is not None}
+
+
+class Chunks(ServerCase):
+    settings = {"log_statement": "all"}
+    identity = "full"
+
+    def setUp(self):
+        super().setUp()
+        self.http = waiting.free_port()
+        self.sql(SETUP, ROWS)
+        self.sql(f"alter table big replica identity {self.identity}")
+
+    def config(self, threads, branches=BRANCHES, chunk="256KiB"):
+        return self.pipeline(branches, common=f'memory.max = "6MiB"\nhttp.listen = "127.0.0.1:{self.http}"',
+                             source=f'table.include.list = ["public.big"]\n"snapshot.max.threads" = {threads}\nsnapshot.chunk.bytes = "{chunk}"')
+
+    def busy(self, seed):
+        """Changes all over the table until the returned function is called."""
+        ended, connection, chance, errors = threading.Event(), self.cluster.connect(self.database), random.Random(seed), []
+
+        def work():
+            with connection.cursor() as cursor:
+                while not ended.wait(0.002):
+                    n, act = chance.randint(1, ROWS), chance.random()
+                    if act < 0.5:
+                        cursor.execute("update big set v = nextval('vs') where n = %s", (n,))
+                    elif act < 0.7:
+                        cursor.execute("delete from big where n = %s", (n,))
+                    elif act < 0.85:
+                        cursor.execute("insert into big(code, n) values (%s, %s) on conflict do nothing", (chance.choice("aBcDéZ'\\"), n))
+                    else:  # to another key, which may be in another chunk
+                        cursor.execute("update big set code = 'to ' || n, v = nextval('vs') where n = %s and code <> 'to ' || n and not exists (select from big b where b.code = 'to ' || n and b.n = %s)", (n, n))
+
+        def run():
+            try:
+                work()
+            except Exception as error:  # told by end()
+                errors.append(error)
+        self.sql("create index if not exists by_n on big(n)")
+        worker = threading.Thread(target=run, daemon=True)
+        worker.start()
+
+        def end():
+            ended.set()
+            worker.join(30)
+            connection.close()
+            if errors:
+                raise AssertionError(f"the load failed: {errors[0]}")
+        return end
+
+    def snapshot_rows(self):
+        code, text = http_get(self.http, "/status")
+        return json.loads(text)["source"]["snapshot_rows"] if code == 200 else 0
+
+    def copies(self):
+        """The chunks of the table that the server was asked for, in order: their conditions."""
+        log = (self.cluster.folder / "server.log").read_text(encoding="utf-8")
+        return [condition or "all" for condition in re.findall(rf'COPY \(SELECT [^\n]* FROM "public"."big"(?: WHERE ((?:[^)]|\)(?! TO STDOUT))*))?\) TO STDOUT', log[self.log_from:])]
+
+    def unread(self):
+        """What the branches of the warehouse have not read of the table, as stored: by branch, the ranges."""
+        rows = warehouse.rows(self.folder / "w.duckdb", "select branch, \"offset\" from _millrace.progress where stream like 'table:%'")
+        return {branch: json.loads(offset)["unread"]["ranges"] for branch, offset in rows}
+
+    def begin(self, threads, rows, **options):
+        """Killed once so many rows have been read, while changes are made; gives the function that ends them."""
+        self.log_from = (self.cluster.folder / "server.log").stat().st_size
+        child = self.start("run", self.config(threads, **options))
+        child.until("it reads", lambda: self.snapshot_rows() > 0)
+        end = self.busy(1)
+        child.until(f"{rows} rows", lambda: self.snapshot_rows() >= rows)
+        child.kill()
+        self.assertNotIn("table read", child.stderr(), "too late")
+        return end
+
+    def finish(self, threads, end, **options):
+        child = self.streaming(self.start("run", self.config(threads, **options)))
+        child.until("it is read", lambda: "table read" in child.stderr(), 120)
+        self.wait_confirmed(child)
+        end()
+        self.wait_confirmed(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
+        return child.stderr()
+
+    def adds_up(self):
+        table = dict(self.sql("select code || '/' || n, v from big"))
+        open("/tmp/chunks_last.log", "w").write(self.last)
+        self.assertEqual(dict(warehouse.rows(self.folder / "w.duckdb", "select code || '/' || n, v from big")), table, "the mirror")
+        history = Fold(self)
+        for row in warehouse.rows(self.folder / "w.duckdb", "select op, case when op in ('r', 'c') then null else coalesce(old_key, new_key) end, new_key, v from history order by lsn, seq"):
+            history.play(*row)
+        self.assertEqual(max(history.snapshots.values()), 1, "a row is in the snapshot twice")
+        file = Fold(self)
+        for line in (self.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines():
+            value = payload(json.loads(line)["value"])
+            if value is None:
+                continue
+            before, after = ([f"{row['code']}/{row['n']}" if row else None for row in (value["before"], value["after"])])
+            file.play(value["op"], before, after, (value["after"] or value["before"])["v"])
+        self.assertEqual(history.held(), table, "the history")
+        self.assertEqual(file.held(), table, "the file")
+        audit = self.sql("select op, coalesce(old_key, ''), coalesce(new_key, ''), v from audit")
+        self.assertEqual(sorted(history.made()), sorted(audit), "the history: each change once")
+        records = []  # a row that gets another key is a delete and a create
+        for op, old, new, v in audit:
+            records += [("d", old, "", 0), ("c", "", new, v)] if op == "u" and old != new else [(op, old, new, v if op != "d" else 0)]
+        self.assertEqual(sorted((op, old, new, v if op != "d" else 0) for op, old, new, v in file.made()), sorted(records), "the file: each change once")
+        return history, file
+
+    def resumes(self, threads):
+        end = self.begin(threads, ROWS * 6 // 10)
+        first, unread = self.copies(), self.unread()
+        self.assertGreater(len(first), 5, "it was not read in chunks")
+        self.assertEqual(set(unread), {"history", "mirror"})
+        self.log_from = (self.cluster.folder / "server.log").stat().st_size
+        print(unread); log = self.last = self.finish(threads, end)
+        again = set(first) & set(self.copies())
+        self.assertNotIn("all", again)
+        rows = int(re.search(r"msg=\"table read\" table=public\.big rows=(\d+)", log).group(1))
+        self.assertLess(rows, ROWS * 7 // 10, "finished chunks were read again")
+        self.adds_up()
+
+    def test_one_connection(self):
+        self.resumes(1)
+
+    def test_three_connections(self):
+        self.resumes(3)
