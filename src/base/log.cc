@@ -2,8 +2,11 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 
 #include "base/json_text.h"
 
@@ -13,6 +16,11 @@ namespace {
 
 // Set once, at start. NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 std::atomic<Format> g_format{Format::kLogfmt};
+
+// Whether the terminal's last line is a status. NOLINTNEXTLINE(*-avoid-non-const-global-variables)
+std::atomic<bool> g_has_status{false};
+
+constexpr std::string_view kClearLine = "\r\x1b[K";
 
 spdlog::level::level_enum level_of(Level level) {
   switch (level) {
@@ -110,7 +118,20 @@ void write(Level level, std::string_view event, std::initializer_list<Pair> pair
   for (const Pair& pair : pairs)
     add(pair.key, pair.value);
   if (json) line += '}';
+  if (g_has_status.exchange(false)) line.insert(0, kClearLine);
   logger().log(level_of(level), line);
+}
+
+void draw_status(std::string_view line) {
+  if (line.empty() && !g_has_status) return;
+  constexpr size_t kUsualWidth = 80;
+  winsize size{};
+  const bool is_known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  std::string text(kClearLine);
+  text += line.substr(0, (is_known ? size.ws_col : kUsualWidth) - 1);
+  g_has_status = !line.empty();
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
 }
 
 }  // namespace millrace::log

@@ -32,6 +32,10 @@ void configure(Level level, Format format);
 bool enabled(Level level);
 void write(Level level, std::string_view event, std::initializer_list<Pair> pairs);
 
+// The last line of a terminal, which what is logged goes before: only where stderr is one.
+// Empty: none. Cut to the terminal's width.
+void draw_status(std::string_view line);
+
 inline void debug(std::string_view event, std::initializer_list<Pair> pairs = {}) {
   if (enabled(Level::kDebug)) write(Level::kDebug, event, pairs);
 }

@@ -11,14 +11,13 @@
 #include "command/command.h"
 #include "command/control.h"
 #include "command/findings.h"
+#include "command/report.h"
 #include "command/state_lock.h"
 #include "pipeline/status_text.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr Millis kReportEvery{10000};
 
 // Turns SIGTERM and SIGINT into a stop request; a second one ends the process at once.
 class SignalWatch {
@@ -62,29 +61,6 @@ class SignalWatch {
   std::thread thread_;
 };
 
-// Says every few seconds how far it is.
-void report(const Pipeline& pipeline, std::stop_token stop) {
-  uint64_t events_before = 0;
-  auto next = steady_now() + kReportEvery;
-  while (!stop.stop_requested()) {
-    std::this_thread::sleep_for(Millis(100));
-    if (steady_now() < next) continue;
-    next += kReportEvery;
-    const PipelineStatus status = pipeline.status();
-    Lsn lag = 0;
-    for (const BranchStatus& branch : status.branches)
-      lag = std::max(lag, lag_bytes(status, branch));
-    log::info("progress", {{"phase", status.source.phase},
-                           {"events", status.events},
-                           {"events_per_s", (status.events - events_before) * 1000 /
-                                                static_cast<uint64_t>(kReportEvery.count())},
-                           {"snapshot_rows", status.source.snapshot_rows},
-                           {"lag_bytes", lag},
-                           {"memory_used", status.memory_used}});
-    events_before = status.events;
-  }
-}
-
 Result<void> serve_and_run(const Assembly& assembly, std::stop_token stop) {
   MemoryBudget budget(static_cast<size_t>(assembly.options.memory_max.value));
   auto pipeline = build_pipeline(assembly, budget);
@@ -100,7 +76,7 @@ Result<void> serve_and_run(const Assembly& assembly, std::stop_token stop) {
     server = std::move(*started);
     log::info("listening", {{"address", server->address()}});
   }
-  std::jthread reporter([&](std::stop_token ended) { report(**pipeline, ended); });
+  std::jthread reporter([&](std::stop_token ended) { report_progress(**pipeline, ended); });
   return (*pipeline)->run(stop);
 }
 

@@ -207,5 +207,137 @@ TEST_F(ProgressTest, ThatATableIsGoneIsNewUntilItIsForgotten) {
   EXPECT_FALSE(covered(table_stream(1), Offset()));
 }
 
+// A table that is read by key chunks in the snapshot at `until`; `read`: up to which bound.
+Offset chunk_at(Lsn until, uint64_t row, std::optional<KeyRange> read = {}) {
+  Offset out = snapshot_at(until, kRunning);
+  out.position = {until, row};
+  out.unread.until = until;
+  out.unread.read = std::move(read);
+  return out;
+}
+
+KeyBound bound(uint64_t number) {
+  return {number, {"k" + std::to_string(number)}};
+}
+
+class ChunksTest : public ProgressTest {
+ protected:
+  ChunksTest() {
+    advance(progress, kSnapshotStream, snapshot_at(100, kRunning));
+    start.stream = table_stream(1);
+    start.snapshot_start = true;
+    start.offset = chunk_at(100, 0);
+    start.offset.position = {99, kAll};
+    start.offset.unread.shape = "s";
+    start.offset.unread.ranges = {KeyRange()};
+  }
+
+  Offset& table() { return progress.at(table_stream(1)); }
+
+  // Chunks up to bound 2 are read, and so is the one between 3 and 4; then a new start with the
+  // rest in a snapshot at 200.
+  void interrupt_and_go_on() {
+    advance(progress, start);
+    advance(progress, table_stream(1), chunk_at(100, 10, KeyRange{{}, bound(1)}));
+    advance(progress, table_stream(1), chunk_at(100, 20, KeyRange{bound(3), bound(4)}));
+    advance(progress, table_stream(1), chunk_at(100, 30, KeyRange{bound(1), bound(2)}));
+    Offset slot = snapshot_at(100, kCompleted);
+    advance(progress, kSnapshotStream, slot);
+    Offset mark = table();
+    mark.position = {99, kAll};
+    mark.unread.until = 200;
+    advance(progress, table_stream(1), mark);
+  }
+
+  bool joined(const Offset& offset) {
+    Batch batch(nullptr);
+    batch.stream = table_stream(1);
+    batch.offset = offset;
+    batch.changes.resize(1);
+    return joins(progress, batch);
+  }
+
+  Batch start{nullptr};
+};
+
+TEST_F(ChunksTest, WhatIsReadIsTakenOutOfWhatIsLeft) {
+  advance(progress, start);
+  EXPECT_EQ(table().unread.ranges, std::vector<KeyRange>{KeyRange()});
+  interrupt_and_go_on();
+  EXPECT_EQ(table().unread.ranges, (std::vector<KeyRange>{{bound(2), bound(3)},
+                                                          {bound(4), {KeyBound::kAboveAll, {}}}}));
+  EXPECT_EQ(table().unread.shape, "s");
+}
+
+TEST_F(ChunksTest, AChunkThatIsReadTwiceOrNotAskedForDoesNoHarm) {
+  interrupt_and_go_on();
+  const auto before = table().unread.ranges;
+  advance(progress, table_stream(1), chunk_at(200, 1, KeyRange{bound(1), bound(2)}));
+  EXPECT_EQ(table().unread.ranges, before);
+}
+
+TEST_F(ChunksTest, WhatIsReadFollowsTheStreamUpToTheNewSnapshot) {
+  interrupt_and_go_on();
+  EXPECT_EQ(fresh({{&a, 120}, {&b, 120}, {&a, 199}, {&a, 200}, {&b, 200}}),
+            (Rows{{"a", 120}, {"b", 120}, {"a", 199}, {"b", 200}}));
+  advance(progress, kSlotStream, at(150));
+  EXPECT_EQ(table().position, (Position{150, 1}));
+  EXPECT_EQ(confirmable(progress), 150u) << "what it has followed is not needed again";
+  EXPECT_EQ(fresh({{&a, 120}, {&a, 160}}), (Rows{{"a", 160}}));
+  EXPECT_TRUE(covered(kSlotStream, at(150)));
+  advance(progress, kSlotStream, at(300));
+  EXPECT_EQ(table().position, (Position{199, kAll}));
+  EXPECT_EQ(confirmable(progress), 200u);
+  EXPECT_TRUE(covered(kSlotStream, at(300)));
+  EXPECT_TRUE(fresh({{&a, 160}, {&a, 250}}).empty());
+  EXPECT_EQ(needed_from(progress)->position, (Position{199, kAll}));
+}
+
+TEST_F(ChunksTest, TheRestJoinsOnlyWhatHasFollowedTheStream) {
+  EXPECT_TRUE(joins(progress, start));
+  EXPECT_FALSE(joined(chunk_at(100, 1))) << "its start was not had";
+  interrupt_and_go_on();
+  EXPECT_FALSE(joined(chunk_at(200, 1)));
+  advance(progress, kSlotStream, at(150));
+  EXPECT_FALSE(joined(chunk_at(200, 1)));
+  advance(progress, kSlotStream, at(300));
+  EXPECT_TRUE(joined(chunk_at(200, 1)));
+  EXPECT_FALSE(joined(chunk_at(100, 40))) << "of the snapshot before";
+  EXPECT_TRUE(joined(snapshot_at(200, kCompleted))) << "of a table that is read in one go";
+}
+
+TEST_F(ChunksTest, CompleteItGoesOnFromTheNewSnapshot) {
+  interrupt_and_go_on();
+  advance(progress, kSlotStream, at(300));
+  advance(progress, table_stream(1), chunk_at(200, 5, KeyRange{bound(2), bound(3)}));
+  Offset end = snapshot_at(200, kCompleted);
+  end.unread.until = 200;
+  EXPECT_TRUE(joined(end));
+  advance(progress, table_stream(1), end);
+  EXPECT_EQ(table().unread, UnreadKeys());
+  EXPECT_EQ(fresh({{&a, 190}, {&a, 200}, {&a, 260}}), (Rows{{"a", 200}, {"a", 260}}));
+}
+
+TEST_F(ChunksTest, TheEndOfATableIsNotHadBeforeItIsStored) {
+  advance(progress, start);
+  advance(progress, table_stream(1), chunk_at(100, 10, KeyRange()));
+  EXPECT_FALSE(covered(table_stream(1), snapshot_at(100, kCompleted)));
+  EXPECT_TRUE(covered(table_stream(1), chunk_at(100, 10)));
+  EXPECT_FALSE(covered(table_stream(1), chunk_at(100, 11)));
+  EXPECT_FALSE(covered(table_stream(1), chunk_at(200, 1)));
+}
+
+TEST_F(ChunksTest, WritingDownAndReadingGivesTheSame) {
+  interrupt_and_go_on();
+  table().unread.ranges[0].after.key = {"it's \"\n\\", "", "é"};
+  EXPECT_EQ(offset_from_json(to_json(table())), table());
+  const Offset part = chunk_at(200, 1, KeyRange{bound(2), bound(3)});
+  EXPECT_EQ(offset_from_json(to_json(part)), part);
+  Progress again;
+  for (const auto& [stream, offset] : progress)
+    advance(again, stream, offset);
+  EXPECT_EQ(again, progress);
+}
+
 }  // namespace
 }  // namespace millrace

@@ -9,6 +9,7 @@
 
 #include "base/json_text.h"
 #include "event/progress.h"
+#include "pipeline/snapshot_text.h"
 
 namespace millrace {
 
@@ -90,6 +91,19 @@ void add_branch(Families& out, const PipelineStatus& status, const BranchStatus&
         static_cast<double>(confirmable(branch.durable)));
 }
 
+void add_snapshot(Families& out, const PipelineStatus& status, const TableSnapshotStatus& table) {
+  const Families::Labels labels{{"pipeline", status.name}, {"table", table.table}};
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    out.add(name, help, MetricType::Gauge, labels, value);
+  };
+  gauge("millrace_snapshot_table_rows", "Rows read of a table whose snapshot is being read.",
+        static_cast<double>(table.rows));
+  gauge("millrace_snapshot_table_bytes", "Bytes read of it.", static_cast<double>(table.bytes));
+  if (table.rows_expected < 0) return;
+  gauge("millrace_snapshot_table_rows_expected", "Rows that the server guesses it has.",
+        static_cast<double>(table.rows_expected));
+}
+
 }  // namespace
 
 Lsn lag_bytes(const PipelineStatus& status, const BranchStatus& branch) {
@@ -116,13 +130,16 @@ std::string status_json(const PipelineStatus& status) {
   for (const BranchStatus& branch : status.branches) {
     branches += (branches.empty() ? "" : ",") + branch_json(status, branch);
   }
+  std::string snapshots;
+  for (const TableSnapshotStatus& table : status.source.snapshot_tables)
+    snapshots += (snapshots.empty() ? "" : ",") + snapshot_json(table);
   return fmt::format(
       R"({{"name":{},"healthy":{},"source":{{"phase":"{}","detail":{},"error":{},"server_lsn":"{}","confirmed_lsn":"{}",)"
-      R"("snapshot_rows":{}}},"events":{},"reconnects":{},"memory":{{"used":{},"max":{},"resident":{}}},"branches":[{}]}})",
+      R"("snapshot_rows":{},"snapshot_tables":[{}]}},"events":{},"reconnects":{},"memory":{{"used":{},"max":{},"resident":{}}},"branches":[{}]}})",
       json_quoted(status.name), status.healthy(), status.source.phase,
       json_quoted(status.source.detail), json_quoted(status.source_error),
       format_lsn(status.source.server_lsn), format_lsn(status.source.confirmed_lsn),
-      status.source.snapshot_rows, status.events, status.reconnects, status.memory_used,
+      status.source.snapshot_rows, snapshots, status.events, status.reconnects, status.memory_used,
       status.memory_max, resident_bytes(), branches);
 }
 
@@ -141,6 +158,8 @@ std::string metrics_text(const PipelineStatus& status) {
           static_cast<double>(status.reconnects));
   counter("millrace_snapshot_rows_total", "Rows read by snapshots.",
           static_cast<double>(status.source.snapshot_rows));
+  for (const TableSnapshotStatus& table : status.source.snapshot_tables)
+    add_snapshot(out, status, table);
   gauge("millrace_source_up", "1 while connected.", status.source_error.empty());
   gauge("millrace_source_server_lsn", "End of WAL as the server last said.",
         static_cast<double>(status.source.server_lsn));

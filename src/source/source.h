@@ -36,7 +36,7 @@ struct TableSnapshotStatus {
   uint64_t rows = 0;
   int64_t rows_expected = -1;  // as the server guesses; -1: it does not know
   uint64_t bytes = 0;          // as they were sent
-  Millis elapsed{0};           // 0: not begun
+  Millis elapsed{0};
 };
 
 // Lag and state, for /status and /metrics.
@@ -46,7 +46,7 @@ struct SourceStatus {
   Lsn server_lsn = 0;     // end of WAL as last heard
   Lsn confirmed_lsn = 0;  // last confirmed to the slot
   uint64_t snapshot_rows = 0;
-  std::vector<TableSnapshotStatus> snapshot_tables;  // that are not complete
+  std::vector<TableSnapshotStatus> snapshot_tables;  // that are being read
 };
 
 class Source {

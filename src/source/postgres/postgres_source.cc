@@ -22,6 +22,7 @@ namespace millrace {
 namespace {
 
 constexpr Millis kDropTimeout{3000};
+constexpr Millis kTablesEvery{100};  // how often is said how far the tables of a snapshot are
 constexpr Millis kTurn{5};  // that a stream or a snapshot waits for data where both are read
 
 class PostgresSource final : public Source {
@@ -92,6 +93,7 @@ class PostgresSource final : public Source {
   std::unique_ptr<SnapshotReader> snapshot_;
   std::map<int, SnapshotSilence> snapshot_silence_;  // of snapshot_'s connections, by backend PID
   SteadyTime snapshot_due_;
+  SteadyTime tables_due_;
   bool snapshot_pending_ = false;
   bool is_snapshots_turn_ = false;  // of the two, where both are read
   std::deque<std::shared_ptr<Batch>> marks_;
@@ -332,7 +334,10 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
     const std::scoped_lock lock(mutex_);
     status_.detail = snapshot_->table();
     status_.snapshot_rows = snapshot_->rows();
-    status_.snapshot_tables = snapshot_->tables();
+    if (const SteadyTime now = steady_now(); now >= tables_due_) {
+      tables_due_ = now + kTablesEvery;
+      status_.snapshot_tables = snapshot_->tables();
+    }
   }
   if (snapshot_->finished()) end_snapshot();
   return batch;
@@ -447,6 +452,10 @@ void PostgresSource::disconnect() {
   wants_open_ = false;
   snapshot_.reset();
   snapshot_pending_ = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    status_.snapshot_tables.clear();
+  }
   streams_.disconnect();
   session_.reset();
   lookup_.disconnect();

@@ -189,14 +189,10 @@ std::string SnapshotReader::table() const {
 std::vector<TableSnapshotStatus> SnapshotReader::tables() const {
   std::vector<TableSnapshotStatus> out;
   for (const Table& table : tables_) {
-    if (table.done || !table.asked->read.has_rows) continue;
-    TableSnapshotStatus& status = out.emplace_back();
-    status.table = table.schema().full_name();
-    status.rows = table.copied_rows;
-    status.rows_expected = table.key.rows;
-    status.bytes = table.copied_bytes;
-    if (table.number == 0) continue;
-    status.elapsed = std::chrono::duration_cast<Millis>(steady_now() - table.since) + Millis(1);
+    if (table.done || table.number == 0) continue;
+    const auto elapsed = std::chrono::duration_cast<Millis>(steady_now() - table.since);
+    out.push_back({table.schema().full_name(), table.copied_rows, table.key.rows,
+                   table.copied_bytes, elapsed});
   }
   return out;
 }
@@ -330,6 +326,12 @@ void SnapshotReader::split_chunks(Table& table) {
       chunks.push_back(std::move(chunk));
   }
   table.chunks = std::move(chunks);
+  const uint64_t in_all = table.key.chunks(static_cast<uint64_t>(config_.snapshot_chunk_bytes.value));
+  const bool is_rest = !table.asked->read.rests.empty() && table.key.rows > 0;
+  if (is_rest && table.chunks.size() < in_all) {
+    table.key.rows = static_cast<int64_t>(static_cast<uint64_t>(table.key.rows) *
+                                          table.chunks.size() / in_all);
+  }
   table.bounds.clear();
   table.finds_bounds = false;
 }

@@ -64,7 +64,7 @@ class SnapshotReader {
 
   uint64_t rows() const { return rows_; }
 
-  // Of the tables that are being read and of those to come.
+  // Of those that are being read.
   std::vector<TableSnapshotStatus> tables() const;
 
   // Connections that wait for rows: which process of the server sends them, and when it last did.

@@ -168,6 +168,68 @@ TEST_F(StartPlanTest, RowsThatAreReplacedGoOnFromTheNewSnapshot) {
   EXPECT_EQ(planned->reads[1].shares[0].since, 0u);
 }
 
+// Read by key chunks in the snapshot at `lsn`; all up to the bound 3 is read.
+Offset chunks_of_table(Lsn lsn) {
+  Offset out = of_table(lsn, SnapshotPhase::kRunning);
+  out.unread = {lsn, "shape", {{{3, {"k"}}, {KeyBound::kAboveAll, {}}}}, std::nullopt};
+  return out;
+}
+
+TEST_F(StartPlanTest, ABranchWithKeyChunksGetsItsPlaceInTheStream) {
+  tables.push_back({3, "public.c", true, true});
+  const auto planned = plan({branch("a", {{"snapshot", of_table(1000, SnapshotPhase::kRunning)},
+                                          {"table:1", of_table(1000, SnapshotPhase::kCompleted)},
+                                          {"table:2", chunks_of_table(1000)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->whole, 0u);
+  EXPECT_EQ(planned->streaming, 1u);
+  EXPECT_EQ(start_lsn(*planned->from), 1000u);
+  ASSERT_EQ(reads(*planned), (Reads{{2, 1}, {3, 1}}));
+  EXPECT_TRUE(planned->snapshot_waits());
+  ASSERT_EQ(planned->reads[0].rests.size(), 1u);
+  EXPECT_EQ(planned->reads[0].rests[0].own, chunks_of_table(1000));
+  EXPECT_EQ(planned->reads[0].shares[0].since, 0u) << "it has all before the new snapshot";
+  EXPECT_TRUE(planned->reads[1].rests.empty());
+  EXPECT_EQ(planned->reads[1].shares[0].since, 1000u) << "rows of it may have been delivered";
+  EXPECT_EQ(planned->marks[0].stream, kSnapshotStream);
+  EXPECT_EQ(planned->marks[0].offset.snapshot, SnapshotPhase::kCompleted);
+}
+
+TEST_F(StartPlanTest, ATableThatCameLaterGoesOnWithItsChunks) {
+  Progress progress = knows_both(1500);
+  progress["table:2"] = chunks_of_table(1200);
+  const auto planned = plan({branch("a", progress), branch("b", knows_both(1500))});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(reads(*planned), (Reads{{2, 1}}));
+  EXPECT_EQ(planned->reads[0].rests.size(), 1u);
+  EXPECT_EQ(start_lsn(*planned->from), 1200u);
+}
+
+TEST_F(StartPlanTest, WhatStartsOverIsReadAsIfItHadNoChunks) {
+  Progress progress = knows_both(1500);
+  progress["table:2"] = chunks_of_table(1200);
+  BranchProgress mirror = branch("b", progress);
+  mirror.holds_rows = true;
+  auto planned = plan({branch("a", progress), mirror});
+  ASSERT_TRUE(planned);
+  TableRead& read = planned->reads[0];
+  read.start_over();
+  EXPECT_FALSE(planned->snapshot_waits());
+  EXPECT_EQ(read.audience(), 0b11u);
+  ASSERT_EQ(read.shares.size(), 2u);
+  for (const TableRead::Share& share : read.shares)
+    EXPECT_EQ(share.since, share.audience == 1 ? 1200u : 0u);
+}
+
+TEST_F(StartPlanTest, WithoutAStreamChunksStartOver) {
+  config.snapshot_mode = SnapshotMode::kInitialOnly;
+  const auto planned = plan({branch("a", {{"snapshot", of_table(1000, SnapshotPhase::kRunning)},
+                                          {"table:2", chunks_of_table(1000)}})});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->restarts, 1u);
+  EXPECT_FALSE(planned->snapshot_waits());
+}
+
 TEST_F(StartPlanTest, AnInterruptedSnapshotStartsOverWhereTheSlotHasMoved) {
   const auto planned = plan({branch("a", {{"snapshot", of_table(900, SnapshotPhase::kRunning)},
                                           {"table:1", of_table(900, SnapshotPhase::kCompleted)}})});
