@@ -118,14 +118,15 @@ std::string to_json(const Offset& o) {
       o.last_commit ? fmt::format(R"("last_commit":{},)", *o.last_commit) : std::string();
   const std::string tables =
       o.tables.is_known() ? fmt::format(R"(,"tables":"{}")", format_tables(o.tables)) : "";
-  const std::string unread =
-      o.unread.until != 0 ? R"(,"unread":)" + unread_text(o.unread) : std::string();
+  const std::string of_table =
+      (o.unread.until != 0 ? R"(,"unread":)" + unread_text(o.unread) : std::string()) +
+      (o.stands_still ? R"(,"stands_still":true)" : "");
   return fmt::format(
       R"({{"commit_lsn":{},"ordinal":{},"lsn":{},"lsn_proc":{},"lsn_commit":{},{}"xid":{},"commit_us":{},)"
       R"("message_type":{},"snapshot":{},"last_snapshot_record":{},"system_id":{},"timeline":{}{}{}}})",
       o.position.commit_lsn, o.position.ordinal, o.lsn, o.lsn_proc, o.lsn_commit, last_commit,
       o.xid, o.commit_us, json_quoted(o.message_type), static_cast<int>(o.snapshot),
-      o.last_snapshot_record, o.system_id, o.timeline, tables, unread);
+      o.last_snapshot_record, o.system_id, o.timeline, tables, of_table);
 }
 
 std::optional<Offset> offset_from_json(std::string_view json) {
@@ -169,6 +170,8 @@ std::optional<Offset> offset_from_json(std::string_view json) {
     if (!unread) return std::nullopt;
     o.unread = std::move(*unread);
   }
+  bool still = false;
+  o.stands_still = root["stands_still"].get_bool().get(still) == simdjson::SUCCESS && still;
   if (!good) return std::nullopt;
   return o;
 }

@@ -57,6 +57,9 @@ struct Offset {
   TableSet tables;
   // Of a table's stream whose snapshot is being read by key chunks.
   UnreadKeys unread;
+  // Of a table's stream that is complete: the slot's stream has passed it, and its changes are left
+  // out until that is read again from there.
+  bool stands_still = false;
 
   bool operator==(const Offset&) const = default;
 };

@@ -24,7 +24,7 @@ Position last_followed(const Offset& table) {
 // Up to where a table must be for a stream that stands at `position`; nullopt: anywhere.
 std::optional<Position> due_position(const Offset& table, const Position& position) {
   if (is_partial(table)) return std::min(position, last_followed(table));
-  if (is_running(table)) return std::nullopt;
+  if (is_running(table) || table.stands_still) return std::nullopt;
   return position;
 }
 
@@ -171,7 +171,8 @@ bool covers(const Progress& progress, const Batch& batch) {
 
 bool joins(const Progress& progress, const Batch& batch) {
   const Offset& offset = batch.offset;
-  const bool is_part = offset.unread.until != 0 && !batch.snapshot_start;
+  const bool is_part =
+      table_of_stream(batch.stream) && offset.unread.until != 0 && !batch.snapshot_start;
   const bool is_mark = is_running(offset) && batch.changes.empty() && !offset.unread.read;
   if (!is_part || is_mark) return true;
   const Offset* own = find(progress, batch.stream);
@@ -185,7 +186,7 @@ void drop_delivered(BatchView& view, const Progress& progress) {
   if (slot == nullptr) return;
   const auto is_delivered = [&](const Change& change, const Offset& had) {
     if (change.op == Op::kHeartbeat) return false;
-    if (change.position <= had.position) return true;
+    if (change.position <= had.position || had.stands_still) return true;
     return is_running(had) && !(is_partial(had) && change.position <= last_followed(had));
   };
   const bool is_one = std::ranges::none_of(

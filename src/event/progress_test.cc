@@ -129,6 +129,23 @@ TEST_F(ProgressTest, ATableBehindTheStreamCatchesUpAlone) {
   EXPECT_EQ(progress.size(), 1u);
 }
 
+TEST_F(ProgressTest, ATableThatTheStreamHasPassedStandsStillUntilItIsReadFromThere) {
+  stream_both_to_150();
+  advance(progress, table_stream(2), snapshot_at(200, kRunning));
+  advance(progress, kSlotStream, at(260));
+  Offset complete = snapshot_at(200, kCompleted);
+  complete.stands_still = true;
+  advance(progress, table_stream(2), complete);
+  EXPECT_EQ(fresh({{&a, 270}, {&b, 270}}), (Rows{{"a", 270}})) << "260 follows on 150 for a alone";
+  advance(progress, kSlotStream, at(280));
+  EXPECT_TRUE(covered(kSlotStream, at(280)));
+  EXPECT_EQ(needed_from(progress)->lsn_commit, 200u);
+  EXPECT_EQ(offset_from_json(to_json(progress.at(table_stream(2)))), progress.at(table_stream(2)));
+  complete.stands_still = false;
+  advance(progress, table_stream(2), complete);
+  EXPECT_EQ(fresh({{&a, 270}, {&b, 230}, {&b, 270}}), (Rows{{"b", 230}, {"b", 270}}));
+}
+
 TEST_F(ProgressTest, FinishedTablesOfAnInterruptedSnapshotGoOnFromTheirOwn) {
   advance(progress, kSnapshotStream, snapshot_at(100, kRunning));
   advance(progress, table_stream(1), snapshot_at(100, kCompleted));

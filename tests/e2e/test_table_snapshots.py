@@ -138,6 +138,21 @@ class TableSnapshots(ServerCase):
         self.adds_up("one")
         self.adds_up("two")
 
+    def test_two_tables_that_are_added_together_under_load(self):
+        """The first is complete, and the stream goes on, while the second is being read."""
+        self.make("a_small", 100)
+        self.make("two", 60_000)
+        self.end(self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one")))))
+        end = self.busy("one", "a_small", "two")
+        child = self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one", "a_small", "two"))))
+        child.until("both are read", lambda: "two" in self.read(child.stderr()))
+        self.wait_confirmed(child)
+        end()
+        self.assertEqual(self.read(self.end(child)), ["a_small", "two"])
+        self.equal("one", "a_small", "two")
+        for table in ("one", "a_small", "two"):
+            self.adds_up(table)
+
     def test_a_branch_that_is_added_under_load(self):
         self.make("two", 3000)
         self.end(self.streaming(self.start("run", self.pipeline(HISTORY, source=listed("one", "two")))))

@@ -55,6 +55,8 @@ ChangeDecoder::ChangeDecoder(TableLookup& lookup, DecoderOptions options, const 
   note_last_commit();
   offset_.message_type.clear();
   offset_.tables = {};  // a branch's own, and marks move them
+  offset_.unread = {};
+  offset_.stands_still = false;
   offset_.snapshot = SnapshotPhase::kNone;
   offset_.last_snapshot_record = false;
 }

@@ -302,6 +302,7 @@ Result<void> PostgresSource::open_snapshot() {
                               std::move(session_->chunks[i])});
   }
   request.at = session_->snapshot_at;
+  request.beside_stream = session_->plan.streaming != 0;
   request.whole = session_->plan.whole;
   request.budget = options_.budget;
   request.batch_bytes = options_.batch_bytes;

@@ -470,6 +470,7 @@ void SnapshotReader::complete_table(Table& table) {
     auto batch = last ? std::exchange(last, nullptr) : new_batch(table, share.audience);
     const Lsn from = share.since != 0 ? share.since : at_.lsn;
     batch->offset.snapshot = SnapshotPhase::kCompleted;
+    batch->offset.stands_still = request_.beside_stream;
     batch->offset.position = {from - 1, UINT64_MAX};  // a commit record can start at `from` itself
     batch->offset.lsn_commit = from;
     ended_.push_back(std::move(batch));

@@ -45,6 +45,7 @@ struct SnapshotRequest {
   std::string snapshot_name;          // as exported; empty: a transaction of its own
   std::vector<SnapshotTable> tables;  // in the order in which they are read
   Offset at;           // lsn: the snapshot's (0: ask the server); system_id and timeline are kept
+  bool beside_stream = false;  // which is to be read again from there, once all is complete
   uint64_t whole = 0;  // the branches that have a place in the stream once all is read
   MemoryBudget* budget = nullptr;  // outlives all batches
   size_t batch_bytes = 1 << 20;    // a batch ends with the row that reaches it

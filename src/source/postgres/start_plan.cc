@@ -172,6 +172,7 @@ class Planner {
     }
     plan_.streaming |= uint64_t{1} << index;
     lower(plan_.from, *needed_from(progress));
+    go_on_with_all(facts_, index, plan_);
     read_new_tables(facts_, index, true, plan_);
   }
 
@@ -211,6 +212,7 @@ class Planner {
     const Offset from = gap ? offset_at(facts_.slot->confirmed_flush, facts_.server) : needed;
     lower(branch.away ? away_from_ : plan_.from, from);
     if (branch.away) return {};
+    go_on_with_all(facts_, index, plan_);
     read_new_tables(facts_, index, config_.snapshot_mode != SnapshotMode::kNoData, plan_);
     return {};
   }

@@ -94,6 +94,15 @@ TableSet adopt_tables(const StartFacts& facts, size_t index, StartPlan& plan) {
 
 }  // namespace
 
+void go_on_with_all(const StartFacts& facts, size_t index, StartPlan& plan) {
+  for (const auto& [stream, offset] : progress_of(facts.branches[index])) {
+    if (!offset.stands_still) continue;
+    Mark mark{bit(index), stream, offset};
+    mark.offset.stands_still = false;
+    plan.marks.push_back(std::move(mark));
+  }
+}
+
 bool has_chunks(const Progress& progress) {
   return progress.contains(kSnapshotStream) &&
          std::ranges::any_of(progress,

@@ -8,6 +8,9 @@ namespace millrace {
 // All tables of branch `index`, whatever it had.
 void read_all_tables(const StartFacts& facts, size_t index, StartPlan& plan);
 
+// Of a branch that streams: the tables that the stream had passed go on, for it is read from there.
+void go_on_with_all(const StartFacts& facts, size_t index, StartPlan& plan);
+
 // An interrupted snapshot has come to a table that is read by key chunks.
 bool has_chunks(const Progress& progress);
 
