@@ -140,17 +140,17 @@ class TableSnapshots(ServerCase):
 
     def test_two_tables_that_are_added_together_under_load(self):
         """The first is complete, and the stream goes on, while the second is being read."""
-        self.make("a_small", 100)
-        self.make("two", 60_000)
+        self.make("large", 40_000)
+        self.make("two", 40_000)
         self.end(self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one")))))
-        end = self.busy("one", "a_small", "two")
-        child = self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one", "a_small", "two"))))
+        end = self.busy("one", "large", "two")
+        child = self.streaming(self.start("run", self.pipeline(MIRROR + HISTORY, source=listed("one", "large", "two"))))
         child.until("both are read", lambda: "two" in self.read(child.stderr()))
         self.wait_confirmed(child)
         end()
-        self.assertEqual(self.read(self.end(child)), ["a_small", "two"])
-        self.equal("one", "a_small", "two")
-        for table in ("one", "a_small", "two"):
+        self.assertEqual(self.read(self.end(child)), ["large", "two"])
+        self.equal("one", "large", "two")
+        for table in ("one", "large", "two"):
             self.adds_up(table)
 
     def test_a_branch_that_is_added_under_load(self):
