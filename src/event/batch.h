@@ -41,10 +41,10 @@ struct Batch {
   uint64_t audience = ~uint64_t{0};  // bit i: branch i gets it (a snapshot that only some need)
   bool catch_up =
       false;  // of a stream of its own, for a branch that the slot's stream has left behind
-  bool shaped = false;             // the branch's transforms have made these changes already
-  bool snapshot_start = false;     // first batch of a snapshot: what an unfinished one left is void
-  bool resumes = false;  // of a snapshot that goes on: some of its rows may be there already
-  uint64_t chunk = 0;    // of a snapshot by key chunks: the number of the bound that ends its chunk
+  bool shaped = false;          // the branch's transforms have made these changes already
+  bool snapshot_start = false;  // first batch of a snapshot: what an unfinished one left is void
+  bool resumes = false;         // of a snapshot that goes on: some of its rows may be there already
+  uint64_t chunk = 0;  // of a snapshot by key chunks: the number of the bound that ends its chunk
   MemoryBudget* budget = nullptr;  // may be null (tests)
   size_t charged = 0;
 };

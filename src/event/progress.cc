@@ -95,8 +95,8 @@ void advance_snapshot(Progress& progress, const Offset& offset) {
 UnreadKeys unread_after(const Offset* own, const Offset& offset) {
   if (!is_partial(offset)) return {};
   UnreadKeys out = offset.unread;
-  const bool goes_on = own != nullptr && is_partial(*own) &&
-                       own->unread.until == out.until && out.ranges.empty();
+  const bool goes_on =
+      own != nullptr && is_partial(*own) && own->unread.until == out.until && out.ranges.empty();
   if (goes_on) out = own->unread;
   if (offset.unread.read) take_out(out.ranges, *offset.unread.read);
   out.read.reset();

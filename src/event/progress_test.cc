@@ -281,8 +281,8 @@ TEST_F(ChunksTest, WhatIsReadIsTakenOutOfWhatIsLeft) {
   advance(progress, start);
   EXPECT_EQ(table().unread.ranges, std::vector<KeyRange>{KeyRange()});
   interrupt_and_go_on();
-  EXPECT_EQ(table().unread.ranges, (std::vector<KeyRange>{{bound(2), bound(3)},
-                                                          {bound(4), {KeyBound::kAboveAll, {}}}}));
+  EXPECT_EQ(table().unread.ranges,
+            (std::vector<KeyRange>{{bound(2), bound(3)}, {bound(4), {KeyBound::kAboveAll, {}}}}));
   EXPECT_EQ(table().unread.shape, "s");
 }
 

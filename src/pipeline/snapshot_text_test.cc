@@ -10,8 +10,9 @@ TableSnapshotStatus table(uint64_t rows, int64_t expected) {
 }
 
 TEST(SnapshotTextTest, HowFarHowFastAndHowLongStill) {
-  EXPECT_EQ(progress_bar(table(20'000, 40'000)),
-            "public.big [##########..........] 50 % of ~40000 rows, 5.1 MB, 10000 rows/s, 0:02 left");
+  EXPECT_EQ(
+      progress_bar(table(20'000, 40'000)),
+      "public.big [##########..........] 50 % of ~40000 rows, 5.1 MB, 10000 rows/s, 0:02 left");
   EXPECT_EQ(seconds_left(table(20'000, 4'040'000)), 402u);
 }
 

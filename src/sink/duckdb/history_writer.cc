@@ -233,10 +233,9 @@ Result<void> HistoryWriter::insert_waiting(Version& version) {
   const std::string waiting =
       waiting_table(version.statement.changes().table(), version.target.sql());
   if (!waiting_.contains(waiting)) {
-    auto made = connection_.execute("CREATE TABLE IF NOT EXISTS " + waiting +
-                                    " AS SELECT *, CAST(NULL AS UBIGINT) AS " +
-                                    std::string(kChunk) + " FROM " + version.target.sql() +
-                                    " LIMIT 0");
+    auto made = connection_.execute(
+        "CREATE TABLE IF NOT EXISTS " + waiting + " AS SELECT *, CAST(NULL AS UBIGINT) AS " +
+        std::string(kChunk) + " FROM " + version.target.sql() + " LIMIT 0");
     if (!made) return Failure(made.error());
     waiting_.insert(waiting);
     if (auto done = bookkeeping_.add_unfinished(waiting); !done) return done;
@@ -261,8 +260,9 @@ Result<void> HistoryWriter::finish_snapshot(const BatchView& view) {
     const std::string target = target_name(rule_, *schema).sql();
     const std::string waiting = waiting_table(*schema, target);
     if (!waiting_.contains(waiting)) continue;
-    auto done = connection_.execute("INSERT INTO " + target + " BY NAME SELECT COLUMNS(c -> c <> '" +
-                                    std::string(kChunk) + "') FROM " + waiting);
+    auto done =
+        connection_.execute("INSERT INTO " + target + " BY NAME SELECT COLUMNS(c -> c <> '" +
+                            std::string(kChunk) + "') FROM " + waiting);
     if (!done) return Failure(done.error());
     if (auto dropped = drop_waiting(waiting); !dropped) return dropped;
   }

@@ -20,22 +20,21 @@ KeyRange range(uint64_t after, uint64_t through) {
 
 TEST(KeyChunksTest, OneBranchReadsWhatItLacks) {
   const std::vector<BranchLacks> lacks = {{kA, {range(2, 3), {bound(4), kEnd}}}};
-  EXPECT_EQ(merge_lacks(lacks),
-            (std::vector<KeyChunk>{{range(2, 3), kA}, {{bound(4), kEnd}, kA}}));
+  EXPECT_EQ(merge_lacks(lacks), (std::vector<KeyChunk>{{range(2, 3), kA}, {{bound(4), kEnd}, kA}}));
 }
 
 TEST(KeyChunksTest, WhatSeveralLackIsReadOnce) {
   const std::vector<BranchLacks> lacks = {{kA, {range(2, 3), {bound(4), kEnd}}},
                                           {kB, {{bound(3), kEnd}}}};
-  EXPECT_EQ(merge_lacks(lacks),
-            (std::vector<KeyChunk>{
-                {range(2, 3), kA}, {range(3, 4), kB}, {{bound(4), kEnd}, kA | kB}}));
+  EXPECT_EQ(
+      merge_lacks(lacks),
+      (std::vector<KeyChunk>{{range(2, 3), kA}, {range(3, 4), kB}, {{bound(4), kEnd}, kA | kB}}));
 }
 
 TEST(KeyChunksTest, ABranchThatHasNothingGetsAll) {
   const std::vector<BranchLacks> lacks = {{kA, {{bound(4), kEnd}}}, {kB, {KeyRange()}}};
-  EXPECT_EQ(merge_lacks(lacks), (std::vector<KeyChunk>{{{KeyBound(), bound(4)}, kB},
-                                                       {{bound(4), kEnd}, kA | kB}}));
+  EXPECT_EQ(merge_lacks(lacks),
+            (std::vector<KeyChunk>{{{KeyBound(), bound(4)}, kB}, {{bound(4), kEnd}, kA | kB}}));
 }
 
 TEST(KeyChunksTest, NothingIsLeftWhereAllIsRead) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -10,12 +9,14 @@
 #include "base/log.h"
 #include "event/progress.h"
 #include "source/postgres/catalogue_lookup.h"
+#include "source/postgres/lost_value.h"
 #include "source/postgres/regex_list.h"
 #include "source/postgres/session.h"
 #include "source/postgres/slot.h"
 #include "source/postgres/slot_streams.h"
 #include "source/postgres/snapshot.h"
 #include "source/postgres/snapshot_silence.h"
+#include "source/postgres/table_plan.h"
 
 namespace millrace {
 
@@ -65,14 +66,12 @@ class PostgresSource final : public Source {
 
  private:
   void queue_marks();
-  std::vector<Mark> marks_of_read(const TableRead& read) const;
   Result<void> start_stream();
   Result<std::shared_ptr<Batch>> poll_any(SteadyTime deadline, uint64_t full);
   Result<std::shared_ptr<Batch>> poll_stream(SteadyTime deadline, uint64_t full);
   std::shared_ptr<Batch> start_over(const Batch& batch);
   bool snapshot_is_due() const;
   Result<std::shared_ptr<Batch>> poll_snapshot(SteadyTime deadline);
-  Result<void> look_for_silence();
   Result<void> open_snapshot();
   void end_snapshot();
   void open_stream_again();
@@ -91,7 +90,7 @@ class PostgresSource final : public Source {
 
   std::optional<Session> session_;
   std::unique_ptr<SnapshotReader> snapshot_;
-  std::map<int, SnapshotSilence> snapshot_silence_;  // of snapshot_'s connections, by backend PID
+  std::optional<SnapshotSilence> snapshot_silence_;  // of snapshot_
   SteadyTime snapshot_due_;
   SteadyTime tables_due_;
   bool snapshot_pending_ = false;
@@ -143,7 +142,7 @@ void PostgresSource::queue_marks() {
     marks.push_back({plan.restarts, std::string(kSnapshotStream), running});
   }
   for (const TableRead& read : plan.reads)
-    std::ranges::move(marks_of_read(read), std::back_inserter(marks));
+    add_marks(read, plan.streaming, session_->snapshot_at, marks);
   for (const Mark& mark : marks) {
     auto batch = std::make_shared<Batch>(options_.budget);
     batch->audience = mark.audience;
@@ -159,27 +158,6 @@ void PostgresSource::queue_marks() {
     }
     marks_.push_back(std::move(batch));
   }
-}
-
-// Of a table that is read beside the stream. A branch that has chunks of it gets its changes up to
-// where the snapshot is taken.
-std::vector<Mark> PostgresSource::marks_of_read(const TableRead& read) const {
-  const std::string stream = table_stream(read.oid);
-  std::vector<Mark> out;
-  uint64_t anew = read.audience() & session_->plan.streaming;
-  for (const TableRead::Rest& rest : read.rests) {
-    Mark mark{uint64_t{1} << rest.branch, stream, rest.own};
-    const Lsn before = mark.offset.unread.until;
-    if (mark.offset.position.commit_lsn >= before) mark.offset.position = {before - 1, UINT64_MAX};
-    mark.offset.unread.until = session_->snapshot_at.lsn_commit;
-    anew &= ~mark.audience;
-    out.push_back(std::move(mark));
-  }
-  if (anew == 0) return out;
-  Offset running = session_->snapshot_at;
-  running.snapshot = SnapshotPhase::kRunning;
-  out.push_back({anew, stream, running});
-  return out;
 }
 
 Result<void> PostgresSource::start_stream() {
@@ -229,8 +207,8 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uin
   const bool is_both = snapshot_pending_ && streams_.has_started();
   if (is_both || held_up) deadline = std::min(deadline, steady_now() + kTurn);
   is_snapshots_turn_ = !is_snapshots_turn_;
-  const bool reads_snapshot = snapshot_pending_ && !held_up && snapshot_is_due() &&
-                              (!is_both || is_snapshots_turn_);
+  const bool reads_snapshot =
+      snapshot_pending_ && !held_up && snapshot_is_due() && (!is_both || is_snapshots_turn_);
   if (reads_snapshot) return poll_snapshot(deadline);
   if (streams_.has_started()) return poll_stream(deadline, full);
   if (held_up) std::this_thread::sleep_until(deadline);
@@ -253,35 +231,22 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_stream(SteadyTime deadline, 
   return batch;
 }
 
-// A row that gets another key can come from keys that were not read to keys that were. Where the
-// server does not send all of its values, nobody has them: the table has to be read anew, and the
-// batch, which is not given, comes again.
+// Null: the batch is good. Else it is not given, and comes again once the source is open again.
 std::shared_ptr<Batch> PostgresSource::start_over(const Batch& batch) {
-  for (const TableRead& read : session_->plan.reads) {
-    if (read.rests.empty()) continue;
-    const auto is_lost = [&](const Change& change) {
-      if (change.table == nullptr || change.table->oid != read.oid) return false;
-      if (change.position > session_->snapshot_at.position) return false;
-      return change.op == Op::kUpdate && change.before.kind == TupleKind::kKey &&
-             std::any_of(change.after.values, change.after.values + change.after.count,
-                         [](const Datum& value) { return value.kind == DatumKind::kUnchanged; });
-    };
-    const auto lost = std::ranges::find_if(batch.changes, is_lost);
-    if (lost == batch.changes.end()) continue;
-    log::info("a row got another key, and not all of its values were sent: the snapshot of the "
-              "table starts over",
-              {{"table", lost->table->full_name()}, {"lsn", format_lsn(lost->lsn)}});
-    auto mark = std::make_shared<Batch>(options_.budget);
-    mark->stream = table_stream(read.oid);
-    mark->audience = 0;
-    for (const TableRead::Rest& rest : read.rests)
-      mark->audience |= uint64_t{1} << rest.branch;
-    mark->offset = session_->snapshot_at;
-    mark->offset.snapshot = SnapshotPhase::kRunning;
-    wants_open_ = true;
-    return mark;
-  }
-  return nullptr;
+  const Change* lost = find_lost_value(batch, session_->plan, session_->snapshot_at.position);
+  if (lost == nullptr) return nullptr;
+  log::info(
+      "a row got another key, and not all of its values were sent: the snapshot of the "
+      "table starts over",
+      {{"table", lost->table->full_name()}, {"lsn", format_lsn(lost->lsn)}});
+  auto mark = std::make_shared<Batch>(options_.budget);
+  mark->stream = table_stream(lost->table->oid);
+  const auto& reads = session_->plan.reads;
+  mark->audience = std::ranges::find(reads, lost->table->oid, &TableRead::oid)->followers();
+  mark->offset = session_->snapshot_at;
+  mark->offset.snapshot = SnapshotPhase::kRunning;
+  wants_open_ = true;
+  return mark;
 }
 
 // In order, so that the slot is free at once.
@@ -298,8 +263,8 @@ Result<void> PostgresSource::open_snapshot() {
   request.connect.answer_timeout = answer_timeout(config_);
   request.snapshot_name = session_->snapshot_name;
   for (size_t i = 0; i < session_->tables.size(); ++i) {
-    request.tables.push_back({std::move(session_->tables[i]), session_->plan.reads[i],
-                              std::move(session_->chunks[i])});
+    request.tables.push_back(
+        {std::move(session_->tables[i]), session_->plan.reads[i], std::move(session_->chunks[i])});
   }
   request.at = session_->snapshot_at;
   request.beside_stream = session_->plan.streaming != 0;
@@ -310,7 +275,7 @@ Result<void> PostgresSource::open_snapshot() {
   if (!reader) return Failure(reader.error());
   snapshot_ = std::move(*reader);
   lookup_.limit_silence(session_->silence_limit);
-  snapshot_silence_.clear();
+  snapshot_silence_.emplace(lookup_, session_->silence_limit);
   session_->snapshot_keeper.reset();
   return {};
 }
@@ -327,8 +292,10 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
   auto batch = snapshot_->next(deadline);
   if (!batch) return batch;
   if (*batch == nullptr) {
-    if (auto looked = look_for_silence(); !looked) {
-      return Failure(looked.error().in("snapshot of " + snapshot_->table()));
+    for (const SnapshotReader::Waiting& one : snapshot_->waiting()) {
+      if (auto looked = snapshot_silence_->look(one.backend_pid, one.heard); !looked) {
+        return Failure(looked.error().in("snapshot of " + snapshot_->table()));
+      }
     }
   }
   {
@@ -342,15 +309,6 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
   }
   if (snapshot_->finished()) end_snapshot();
   return batch;
-}
-
-Result<void> PostgresSource::look_for_silence() {
-  for (const SnapshotReader::Waiting& one : snapshot_->waiting()) {
-    auto [silence, is_new] = snapshot_silence_.try_emplace(
-        one.backend_pid, lookup_, session_->silence_limit, one.backend_pid);
-    if (auto looked = silence->second.look(one.heard); !looked) return looked;
-  }
-  return {};
 }
 
 void PostgresSource::end_snapshot() {

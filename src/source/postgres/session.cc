@@ -210,11 +210,9 @@ Result<void> divide_rests(postgres::Connection& query, const PostgresConfig& con
       continue;
     }
     std::vector<BranchLacks> lacks;
-    uint64_t anew = read.audience();
-    for (const TableRead::Rest& rest : read.rests) {
+    for (const TableRead::Rest& rest : read.rests)
       lacks.push_back({uint64_t{1} << rest.branch, rest.own.unread.ranges});
-      anew &= ~lacks.back().audience;
-    }
+    const uint64_t anew = read.audience() & ~read.followers();
     if (anew != 0) lacks.push_back({anew, {KeyRange()}});
     auto numbered = number_bounds(query, *session.tables[i], keys->at(read.oid), lacks);
     if (!numbered) return numbered;

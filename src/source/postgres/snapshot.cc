@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "base/log.h"
-#include "source/postgres/catalogue.h"
 #include "source/postgres/copy_text.h"
 #include "source/postgres/rewritten.h"
 #include "source/postgres/row_values.h"
+#include "source/postgres/shared_snapshot.h"
 
 namespace millrace {
 
@@ -18,35 +18,6 @@ namespace {
 
 // TLS may have decrypted what the socket no longer shows.
 constexpr Millis kLongestWait{10};
-
-constexpr std::string_view kSnapshotInstant =
-    "select round(extract(epoch from current_timestamp) * 1000000)::bigint";
-
-// Debezium's snapshot takes an xid of its own, so that its events share none with a transaction of
-// the stream. Taken in a transaction that ends at once: one that lasted would keep other slots from
-// being made. A standby gives none.
-constexpr std::string_view kOwnXid =
-    "select case when pg_catalog.pg_is_in_recovery() "
-    "then pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) "
-    "else pg_catalog.txid_current() end";
-
-// A standby knows no SERIALIZABLE; for one reader REPEATABLE READ is as good.
-std::string begin_statement(const PostgresConfig& config, bool imports, bool is_standby) {
-  const bool no_serializable =
-      is_standby && config.snapshot_isolation == SnapshotIsolation::kSerializable;
-  if (imports || no_serializable) return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-  switch (config.snapshot_isolation) {
-    case SnapshotIsolation::kSerializable:
-      return "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE";
-    case SnapshotIsolation::kRepeatableRead:
-      return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    case SnapshotIsolation::kReadCommitted:
-      return "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
-    case SnapshotIsolation::kReadUncommitted:
-      return "BEGIN ISOLATION LEVEL READ UNCOMMITTED READ ONLY";
-  }
-  return "BEGIN";
-}
 
 Error explain(Error error, const std::string& table, const std::string& state, bool is_ours) {
   if (state == "42501" && error.message.find("row-level security") != std::string::npos) {
@@ -80,54 +51,17 @@ Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(SnapshotRequest req
 
 Result<void> SnapshotReader::begin() {
   postgres::Connection& connection = lanes_.front()->copy.connection();
-  // Before the transaction's snapshot: rather a row twice than not at all.
-  auto server = wal_end(connection);
-  if (!server) return Failure(server.error());
-  if (at_.lsn == 0) at_.lsn = server->lsn;
-  auto own = connection.query(kOwnXid);
-  if (!own) return Failure(own.error());
-  at_.xid = static_cast<uint32_t>(number<uint64_t>(own->text(0, 0)));
-  auto begun = begin_transaction(connection, server->is_standby, request_.snapshot_name);
-  if (!begun) return begun;
-  auto instant = connection.query(kSnapshotInstant);
-  if (!instant) return Failure(instant.error());
-  at_.commit_us = number<int64_t>(instant->text(0, 0));
-  at_.snapshot = SnapshotPhase::kRunning;
-  at_.last_snapshot_record = false;
+  auto snapshot = begin_snapshot(connection, config_, request_.snapshot_name, request_.at);
+  if (!snapshot) return Failure(snapshot.error());
+  at_ = snapshot->at;
   if (config_.snapshot_locking == SnapshotLocking::kShared) {
-    if (auto locked = lock_tables(); !locked) return locked;
+    if (auto locked = lock_tables(connection, schemas()); !locked) return locked;
   }
   if (auto looked = look_at_tables(); !looked) return looked;
-  return open_more_lanes(server->is_standby);
-}
-
-Result<void> SnapshotReader::begin_transaction(postgres::Connection& connection, bool is_standby,
-                                               const std::string& snapshot) {
-  const bool imports = !snapshot.empty();
-  std::string sql = begin_statement(config_, imports, is_standby);
-  if (imports) sql += "; SET TRANSACTION SNAPSHOT " + connection.quote_literal(snapshot);
-  // Policies would hide rows that the stream shows: rather an error.
-  sql += "; SET LOCAL row_security = off; SET LOCAL lock_timeout = " +
-         std::to_string(config_.snapshot_lock_timeout_ms);
-  if (auto begun = connection.query(sql); !begun) {
-    Error error = begun.error();
-    // Whoever exported the snapshot is gone: a new slot gives a new one.
-    if (imports) error.kind = ErrorKind::kUnreachable;
-    return Failure(std::move(error));
-  }
-  return {};
-}
-
-Result<void> SnapshotReader::lock_tables() {
-  postgres::Connection& connection = lanes_.front()->copy.connection();
-  std::string names;
-  for (const SchemaPtr& table : schemas()) {
-    if (!names.empty()) names += ", ";
-    names += quoted_name(connection, table->schema, table->name);
-  }
-  if (names.empty()) return {};
-  auto locked = connection.query("LOCK TABLE " + names + " IN ACCESS SHARE MODE");
-  if (!locked) return Failure(locked.error().in("locking the tables"));
+  auto more = share_snapshot(connection, *snapshot, config_, request_.connect, useful_lanes() - 1);
+  if (!more) return Failure(more.error());
+  for (postgres::Connection& one : *more)
+    lanes_.push_back(std::make_unique<Lane>(std::move(one)));
   return {};
 }
 
@@ -135,13 +69,12 @@ Result<void> SnapshotReader::lock_tables() {
 Result<void> SnapshotReader::look_at_tables() {
   auto keys = read_table_keys(lanes_.front()->copy.connection(), config_, schemas());
   if (!keys) return Failure(keys.error());
-  const auto chunk_bytes = static_cast<uint64_t>(config_.snapshot_chunk_bytes.value);
   for (const SnapshotTable& asked : request_.tables) {
     Table& table = tables_.emplace_back();
     table.asked = &asked;
     const auto key = keys->find(asked.read.oid);
     if (key != keys->end()) table.key = key->second;
-    table.is_chunked = !asked.read.rests.empty() || table.key.chunks(chunk_bytes) > 1;
+    table.is_chunked = !asked.read.rests.empty() || table.key.chunks(chunk_bytes()) > 1;
     for (const TableRead::Rest& rest : asked.read.rests) {
       if (rest.own.unread.shape == table.key.shape) continue;
       return fail(ErrorKind::kBusy, asked.schema->full_name() + " was altered just now",
@@ -151,33 +84,12 @@ Result<void> SnapshotReader::look_at_tables() {
   return {};
 }
 
-// As many as are of use. One that the server does not grant is done without.
-Result<void> SnapshotReader::open_more_lanes(bool is_standby) {
-  const auto chunk_bytes = static_cast<uint64_t>(config_.snapshot_chunk_bytes.value);
-  uint64_t useful = 0;
+uint64_t SnapshotReader::useful_lanes() const {
+  uint64_t parts = 0;
   for (const Table& table : tables_) {
-    if (table.asked->read.has_rows) useful += table.is_chunked ? table.key.chunks(chunk_bytes) : 1;
+    if (table.asked->read.has_rows) parts += table.is_chunked ? table.key.chunks(chunk_bytes()) : 1;
   }
-  const auto wanted = std::min(static_cast<uint64_t>(config_.snapshot_max_threads), useful);
-  if (wanted < 2) return {};
-  auto exported =
-      lanes_.front()->copy.connection().query("select pg_catalog.pg_export_snapshot()");
-  if (!exported) return Failure(exported.error());
-  const std::string name(exported->text(0, 0));
-  while (lanes_.size() < wanted) {
-    auto connection = postgres::Connection::open(request_.connect);
-    if (connection) {
-      if (auto begun = begin_transaction(*connection, is_standby, name); !begun) return begun;
-      lanes_.push_back(std::make_unique<Lane>(std::move(*connection)));
-      continue;
-    }
-    if (policy(connection.error().kind) != ErrorPolicy::kRetry) return Failure(connection.error());
-    log::warn("the snapshot is read over fewer connections", {{"connections", lanes_.size()},
-                                                              {"wanted", wanted},
-                                                              {"why", connection.error().text()}});
-    return {};
-  }
-  return {};
+  return std::clamp<uint64_t>(parts, 1, static_cast<uint64_t>(config_.snapshot_max_threads));
 }
 
 std::string SnapshotReader::table() const {
@@ -280,9 +192,7 @@ void SnapshotReader::begin_table(Table& table) {
   table.is_started = !read.rests.empty();
   if (!table.is_chunked) return;
   table.bounds.resize(table.chunks.size());
-  uint64_t anew = read.audience();
-  for (const TableRead::Rest& rest : read.rests)
-    anew &= ~(uint64_t{1} << rest.branch);
+  const uint64_t anew = read.audience() & ~read.followers();
   if (anew == 0) return;
   auto start = new_batch(table, anew);
   start->snapshot_start = true;
@@ -300,8 +210,7 @@ Result<void> SnapshotReader::find_bounds(Lane& lane, Table& table) {
   lane.finds_bounds = table.finds_bounds = true;
   postgres::Connection& connection = lane.copy.connection();
   return connection.copy_send(
-      bounds_query(connection, table.schema(), table.key,
-                   static_cast<uint64_t>(config_.snapshot_chunk_bytes.value), chunks));
+      bounds_query(connection, table.schema(), table.key, chunk_bytes(), chunks));
 }
 
 // "part", then the key's columns.
@@ -326,11 +235,11 @@ void SnapshotReader::split_chunks(Table& table) {
       chunks.push_back(std::move(chunk));
   }
   table.chunks = std::move(chunks);
-  const uint64_t in_all = table.key.chunks(static_cast<uint64_t>(config_.snapshot_chunk_bytes.value));
+  const uint64_t in_all = table.key.chunks(chunk_bytes());
   const bool is_rest = !table.asked->read.rests.empty() && table.key.rows > 0;
   if (is_rest && table.chunks.size() < in_all) {
-    table.key.rows = static_cast<int64_t>(static_cast<uint64_t>(table.key.rows) *
-                                          table.chunks.size() / in_all);
+    table.key.rows =
+        static_cast<int64_t>(static_cast<uint64_t>(table.key.rows) * table.chunks.size() / in_all);
   }
   table.bounds.clear();
   table.finds_bounds = false;
@@ -342,9 +251,9 @@ Result<void> SnapshotReader::begin_chunk(Lane& lane, Table& table) {
   table.chunks.pop_front();
   ++table.reading;
   const std::string condition =
-      table.is_chunked ? range_condition(lane.copy.connection(), table.key.column_list(),
-                                         lane.chunk.range)
-                       : "";
+      table.is_chunked
+          ? range_condition(lane.copy.connection(), table.key.column_list(), lane.chunk.range)
+          : "";
   auto planned = plan_copy(lane.copy.connection(), table.schema(), config_, condition);
   if (!planned) return Failure(planned.error());
   auto make = [this, &lane] {
@@ -390,8 +299,7 @@ Result<bool> SnapshotReader::step(Lane& lane, SteadyTime deadline) {
 
 Result<void> SnapshotReader::end_chunk(Lane& lane) {
   Table& table = *lane.table;
-  auto whole =
-      check_rewritten(lane.copy.connection(), request_.connect, {&table.asked->schema, 1});
+  auto whole = check_rewritten(lane.copy.connection(), request_.connect, {&table.asked->schema, 1});
   if (!whole) return Failure(whole.error());
   auto batch = lane.copy.take_batch();
   if (table.is_chunked) {

@@ -1,6 +1,6 @@
 // The rows of tables as of one instant, as changes with op kRead: COPY … TO STDOUT of one table
-// after the other, in the order of their names. Each table is a stream of its own ("table:OID"), for
-// it is complete on its own. A large table with a key is read in chunks of it, of which each is
+// after the other, in the order of their names. Each table is a stream of its own ("table:OID"),
+// for it is complete on its own. A large table with a key is read in chunks of it, of which each is
 // complete on its own (table_key.h); the reader's progress says what is left (Offset::unread).
 //
 // The transaction imports the snapshot that CREATE_REPLICATION_SLOT exported (then what the slot
@@ -44,9 +44,9 @@ struct SnapshotRequest {
   postgres::ConnectOptions connect;
   std::string snapshot_name;          // as exported; empty: a transaction of its own
   std::vector<SnapshotTable> tables;  // in the order in which they are read
-  Offset at;           // lsn: the snapshot's (0: ask the server); system_id and timeline are kept
-  bool beside_stream = false;  // which is to be read again from there, once all is complete
-  uint64_t whole = 0;  // the branches that have a place in the stream once all is read
+  Offset at;  // lsn: the snapshot's (0: ask the server); system_id and timeline are kept
+  bool beside_stream = false;      // which is to be read again from there, once all is complete
+  uint64_t whole = 0;              // the branches that have a place in the stream once all is read
   MemoryBudget* budget = nullptr;  // outlives all batches
   size_t batch_bytes = 1 << 20;    // a batch ends with the row that reaches it
 };
@@ -73,6 +73,7 @@ class SnapshotReader {
     int backend_pid;
     SteadyTime heard;
   };
+
   std::vector<Waiting> waiting() const;
 
   // That is being read, the first of them; empty before the first and after the last.
@@ -86,10 +87,10 @@ class SnapshotReader {
     const SnapshotTable* asked = nullptr;
     TableKey key;
     bool is_chunked = false;
-    size_t number = 0;             // of those that are read, from 1; 0: not begun
-    std::deque<KeyChunk> chunks;   // not begun
+    size_t number = 0;            // of those that are read, from 1; 0: not begun
+    std::deque<KeyChunk> chunks;  // not begun
     std::vector<std::vector<std::vector<std::string>>> bounds;  // within each of them
-    size_t reading = 0;            // connections
+    size_t reading = 0;                                         // connections
     bool finds_bounds = false;
     bool done = false;
     std::deque<std::shared_ptr<Batch>> held;  // the last with rows, and what comes after it
@@ -114,11 +115,11 @@ class SnapshotReader {
   SnapshotReader(SnapshotRequest request, const PostgresConfig& config,
                  postgres::Connection connection);
   Result<void> begin();
-  Result<void> begin_transaction(postgres::Connection& connection, bool is_standby,
-                                 const std::string& snapshot);
-  Result<void> lock_tables();
   Result<void> look_at_tables();
-  Result<void> open_more_lanes(bool is_standby);
+  uint64_t useful_lanes() const;
+
+  uint64_t chunk_bytes() const { return static_cast<uint64_t>(config_.snapshot_chunk_bytes.value); }
+
   Error explained(Error error, const Lane& lane) const;
   Result<void> give_work(Lane& lane);
   void begin_table(Table& table);

@@ -97,9 +97,7 @@ bool trusts_slot(const PostgresConfig& config) {
 class Planner {
  public:
   Planner(const PostgresConfig& config, const StartFacts& facts)
-      : config_(config),
-        branches_(facts.branches.begin(), facts.branches.end()),
-        facts_(facts) {
+      : config_(config), branches_(facts.branches.begin(), facts.branches.end()), facts_(facts) {
     facts_.branches = branches_;
     plan_.streams = config.snapshot_mode != SnapshotMode::kInitialOnly;
   }
@@ -234,6 +232,13 @@ uint64_t TableRead::audience() const {
   uint64_t out = 0;
   for (const Share& share : shares)
     out |= share.audience;
+  return out;
+}
+
+uint64_t TableRead::followers() const {
+  uint64_t out = 0;
+  for (const Rest& rest : rests)
+    out |= uint64_t{1} << rest.branch;
   return out;
 }
 

@@ -7,8 +7,8 @@
 //    becomes the position of the tables that are read. A snapshot that was interrupted goes on with
 //    the tables that are not complete; the complete ones go on in the stream from where theirs was
 //    taken. A table of which key chunks are complete goes on too: what is read of it follows the
-//    stream up to the new snapshot, then the other chunks are read in that one. So such a branch has
-//    a place in the stream from then on, and its snapshot is read beside it.
+//    stream up to the new snapshot, then the other chunks are read in that one. So such a branch
+//    has a place in the stream from then on, and its snapshot is read beside it.
 //  - Every other branch needs the slot to have all that commits after its progress: same server, a
 //    timeline that descends from the stored one at or after the progress, a slot that exists, is
 //    not lost, and was not moved beyond the progress (the server would start there without a word).
@@ -76,6 +76,9 @@ struct TableRead {
   std::vector<Rest> rests{};
 
   uint64_t audience() const;
+
+  // The branches of `rests`.
+  uint64_t followers() const;
 
   void add_share(Lsn since, size_t branch);
 

@@ -10,7 +10,7 @@ namespace millrace {
 
 namespace {
 
-constexpr uint64_t kSampledPages = 64;             // for each bound
+constexpr uint64_t kSampledPages = 64;              // for each bound
 constexpr uint64_t kMostSampledPages = 128 * 1024;  // 1 GB of the table
 constexpr size_t kFixedColumns = 5;                 // of kKeys, before the key's
 
@@ -109,9 +109,9 @@ std::string bounds_query(const postgres::Connection& connection, const TableSche
                          std::span<const KeyChunk> chunks) {
   const uint64_t count = key.chunks(chunk_bytes);
   const uint64_t wanted = std::min(count * kSampledPages, kMostSampledPages);
-  const double percent = key.pages <= wanted ? 100.0
-                                             : 100.0 * static_cast<double>(wanted) /
-                                                   static_cast<double>(key.pages);
+  const double percent = key.pages <= wanted
+                             ? 100.0
+                             : 100.0 * static_cast<double>(wanted) / static_cast<double>(key.pages);
   const std::string columns = key.column_list();
   std::string which;
   for (size_t i = 0; i < chunks.size(); ++i) {
@@ -143,12 +143,12 @@ Result<void> number_bounds(postgres::Connection& connection, const TableSchema& 
   }
   if (bounds.empty()) return {};
   const std::string columns = key.column_list();
-  std::string sql = "select dense_rank() over (order by " + columns + "), _millrace_at from (select " +
-                    columns + ", -1 as _millrace_at from " +
+  std::string sql = "select dense_rank() over (order by " + columns +
+                    "), _millrace_at from (select " + columns + ", -1 as _millrace_at from " +
                     quoted_name(connection, table.schema, table.name) + " where false";
   for (size_t i = 0; i < bounds.size(); ++i) {
-    sql += " union all select " + key_literals(connection, bounds[i]->key) + ", " +
-           std::to_string(i);
+    sql +=
+        " union all select " + key_literals(connection, bounds[i]->key) + ", " + std::to_string(i);
   }
   auto rows = connection.query(sql + ") k");
   if (!rows) return Failure(rows.error().in("the order of the chunks of " + table.full_name()));

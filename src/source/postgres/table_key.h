@@ -22,7 +22,7 @@
 namespace millrace {
 
 struct TableKey {
-  std::string shape;  // another one after an ALTER TABLE that matters here
+  std::string shape;                 // another one after an ALTER TABLE that matters here
   std::vector<std::string> columns;  // quoted; empty: there is no such key
   uint64_t bytes = 0;                // of the table and its TOAST
   uint64_t pages = 0;                // of the table alone

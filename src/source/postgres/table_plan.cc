@@ -103,10 +103,24 @@ void go_on_with_all(const StartFacts& facts, size_t index, StartPlan& plan) {
   }
 }
 
+void add_marks(const TableRead& read, uint64_t streaming, const Offset& at,
+               std::vector<Mark>& marks) {
+  for (const TableRead::Rest& rest : read.rests) {
+    Mark mark{bit(rest.branch), table_stream(read.oid), rest.own};
+    const Lsn before = mark.offset.unread.until;
+    if (mark.offset.position.commit_lsn >= before) mark.offset.position = {before - 1, UINT64_MAX};
+    mark.offset.unread.until = at.lsn_commit;
+    marks.push_back(std::move(mark));
+  }
+  const uint64_t anew = read.audience() & streaming & ~read.followers();
+  if (anew == 0) return;
+  marks.push_back({anew, table_stream(read.oid), at});
+  marks.back().offset.snapshot = SnapshotPhase::kRunning;
+}
+
 bool has_chunks(const Progress& progress) {
   return progress.contains(kSnapshotStream) &&
-         std::ranges::any_of(progress,
-                             [](const auto& entry) { return is_partial(&entry.second); });
+         std::ranges::any_of(progress, [](const auto& entry) { return is_partial(&entry.second); });
 }
 
 std::vector<Mark> place_in_stream(const StartFacts& facts, size_t index) {

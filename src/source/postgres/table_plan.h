@@ -11,6 +11,11 @@ void read_all_tables(const StartFacts& facts, size_t index, StartPlan& plan);
 // Of a branch that streams: the tables that the stream had passed go on, for it is read from there.
 void go_on_with_all(const StartFacts& facts, size_t index, StartPlan& plan);
 
+// What the branches of `streaming` are told of a table that is read beside the stream in the
+// snapshot at `at`: one that has chunks of it gets its changes up to there.
+void add_marks(const TableRead& read, uint64_t streaming, const Offset& at,
+               std::vector<Mark>& marks);
+
 // An interrupted snapshot has come to a table that is read by key chunks.
 bool has_chunks(const Progress& progress);
 

@@ -1,0 +1,120 @@
+#include "source/postgres/shared_snapshot.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "source/postgres/catalogue.h"
+#include "source/postgres/row_values.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view kSnapshotInstant =
+    "select round(extract(epoch from current_timestamp) * 1000000)::bigint";
+
+// Debezium's snapshot takes an xid of its own, so that its events share none with a transaction of
+// the stream. Taken in a transaction that ends at once: one that lasted would keep other slots from
+// being made. A standby gives none.
+constexpr std::string_view kOwnXid =
+    "select case when pg_catalog.pg_is_in_recovery() "
+    "then pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) "
+    "else pg_catalog.txid_current() end";
+
+// A standby knows no SERIALIZABLE; for one reader REPEATABLE READ is as good.
+std::string begin_statement(const PostgresConfig& config, bool imports, bool is_standby) {
+  const bool no_serializable =
+      is_standby && config.snapshot_isolation == SnapshotIsolation::kSerializable;
+  if (imports || no_serializable) return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+  switch (config.snapshot_isolation) {
+    case SnapshotIsolation::kSerializable:
+      return "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE";
+    case SnapshotIsolation::kRepeatableRead:
+      return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    case SnapshotIsolation::kReadCommitted:
+      return "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+    case SnapshotIsolation::kReadUncommitted:
+      return "BEGIN ISOLATION LEVEL READ UNCOMMITTED READ ONLY";
+  }
+  return "BEGIN";
+}
+
+Result<void> begin_transaction(postgres::Connection& connection, const PostgresConfig& config,
+                               bool is_standby, const std::string& snapshot) {
+  const bool imports = !snapshot.empty();
+  std::string sql = begin_statement(config, imports, is_standby);
+  if (imports) sql += "; SET TRANSACTION SNAPSHOT " + connection.quote_literal(snapshot);
+  // Policies would hide rows that the stream shows: rather an error.
+  sql += "; SET LOCAL row_security = off; SET LOCAL lock_timeout = " +
+         std::to_string(config.snapshot_lock_timeout_ms);
+  if (auto begun = connection.query(sql); !begun) {
+    Error error = begun.error();
+    // Whoever exported the snapshot is gone: a new slot gives a new one.
+    if (imports) error.kind = ErrorKind::kUnreachable;
+    return Failure(std::move(error));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<SharedSnapshot> begin_snapshot(postgres::Connection& connection,
+                                      const PostgresConfig& config, const std::string& name,
+                                      Offset at) {
+  // Before the transaction's snapshot: rather a row twice than not at all.
+  auto server = wal_end(connection);
+  if (!server) return Failure(server.error());
+  if (at.lsn == 0) at.lsn = server->lsn;
+  auto own = connection.query(kOwnXid);
+  if (!own) return Failure(own.error());
+  at.xid = static_cast<uint32_t>(number<uint64_t>(own->text(0, 0)));
+  auto begun = begin_transaction(connection, config, server->is_standby, name);
+  if (!begun) return Failure(begun.error());
+  auto instant = connection.query(kSnapshotInstant);
+  if (!instant) return Failure(instant.error());
+  at.commit_us = number<int64_t>(instant->text(0, 0));
+  at.snapshot = SnapshotPhase::kRunning;
+  at.last_snapshot_record = false;
+  return SharedSnapshot{std::move(at), server->is_standby};
+}
+
+Result<void> lock_tables(postgres::Connection& connection, std::span<const SchemaPtr> tables) {
+  std::string names;
+  for (const SchemaPtr& table : tables) {
+    if (!names.empty()) names += ", ";
+    names += quoted_name(connection, table->schema, table->name);
+  }
+  if (names.empty()) return {};
+  auto locked = connection.query("LOCK TABLE " + names + " IN ACCESS SHARE MODE");
+  if (!locked) return Failure(locked.error().in("locking the tables"));
+  return {};
+}
+
+Result<std::vector<postgres::Connection>> share_snapshot(postgres::Connection& first,
+                                                         const SharedSnapshot& snapshot,
+                                                         const PostgresConfig& config,
+                                                         const postgres::ConnectOptions& options,
+                                                         uint64_t count) {
+  std::vector<postgres::Connection> out;
+  if (count == 0) return out;
+  auto exported = first.query("select pg_catalog.pg_export_snapshot()");
+  if (!exported) return Failure(exported.error());
+  const std::string name(exported->text(0, 0));
+  while (out.size() < count) {
+    auto connection = postgres::Connection::open(options);
+    if (!connection && policy(connection.error().kind) == ErrorPolicy::kRetry) {
+      log::warn("the snapshot is read over fewer connections",
+                {{"connections", out.size() + 1},
+                 {"wanted", count + 1},
+                 {"why", connection.error().text()}});
+      return out;
+    }
+    if (!connection) return Failure(connection.error());
+    auto begun = begin_transaction(*connection, config, snapshot.is_standby, name);
+    if (!begun) return Failure(begun.error());
+    out.push_back(std::move(*connection));
+  }
+  return out;
+}
+
+}  // namespace millrace
