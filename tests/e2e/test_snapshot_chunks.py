@@ -210,6 +210,8 @@ class Chunks(ServerCase):
         log = self.finish(threads, end)
         self.assertLess(abs(self.rows_read(log) - left), ROWS // 20, "finished chunks were read again, or others were not")
         self.adds_up()
+        verified = self.run_to_end("verify", self.folder / "pipeline.toml")
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
 
     def test_one_connection(self):
         self.resumes(1)
@@ -228,6 +230,34 @@ class Chunks(ServerCase):
         log = self.finish(3, end)
         self.assertLess(abs(self.rows_read(log) - left), ROWS // 20)
         self.adds_up()
+
+    def test_from_a_connectors_offsets(self):
+        """What Debezium keeps its offsets in holds the rest of a table too; what is printed is in order for each key, over both runs."""
+        connector = self.connector(**{"table.include.list": "public.big", "snapshot.max.threads": "2", "snapshot.chunk.bytes": "262144", "offset.flush.interval.ms": "20",
+                                      "memory.max": "4MiB"})
+        child = self.to_stdout(connector)
+        child.until("it reads", lambda: child.lines)
+        end = self.busy(1)
+        child.until("much of it", lambda: len(child.lines) >= ROWS // 2)
+        child.kill()
+        self.assertNotIn("table read", child.stderr(), "too late")
+        child.reader.join()
+        printed = child.records()
+        child = self.streaming(self.to_stdout(connector))
+        child.until("it is read", lambda: "table read" in child.stderr(), 120)
+        self.wait_confirmed(child)
+        end()
+        self.wait_confirmed(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
+        child.reader.join()
+        self.assertLess(self.rows_read(child.stderr()), ROWS * 9 // 10, "finished chunks were read again")
+        fold = Fold(self)
+        for record in printed + child.records():
+            value = payload(record["value"])
+            if value is not None:
+                before, after = ([f"{row['code']}/{row['n']}" if row else None for row in (value["before"], value["after"])])
+                fold.play(value["op"], before, after, (value["after"] or value["before"])["v"])
+        self.assertEqual(fold.held(), dict(self.sql("select code || '/' || n, v from big")))
 
     def test_a_branch_that_is_new_gets_all_while_another_goes_on(self):
         alone = BRANCHES.split("[branch.rows.sink]")[0]
