@@ -210,6 +210,7 @@ Result<void> divide_rests(postgres::Connection& query, const PostgresConfig& con
       continue;
     }
     std::vector<BranchLacks> lacks;
+    lacks.reserve(read.rests.size() + 1);
     for (const TableRead::Rest& rest : read.rests)
       lacks.push_back({uint64_t{1} << rest.branch, rest.own.unread.ranges});
     const uint64_t anew = read.audience() & ~read.followers();

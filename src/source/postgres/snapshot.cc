@@ -120,21 +120,11 @@ std::vector<SnapshotReader::Waiting> SnapshotReader::waiting() const {
 
 Result<std::shared_ptr<Batch>> SnapshotReader::next(SteadyTime deadline) {
   while (ready_.empty() && !finished_) {
-    bool moved = false;
-    for (const auto& lane : lanes_) {
-      if (lane->table == nullptr) {
-        if (auto given = give_work(*lane); !given) {
-          return Failure(explained(given.error(), *lane));
-        }
-      }
-      if (lane->table == nullptr) continue;
-      auto stepped = step(*lane, lanes_.size() == 1 ? deadline : SteadyTime{});
-      if (!stepped) return Failure(explained(stepped.error(), *lane));
-      moved = moved || *stepped;
-    }
+    auto moved = turn(deadline);
+    if (!moved) return Failure(moved.error());
     if (tables_done_ == tables_.size()) {
       if (auto ended = finish(); !ended) return Failure(ended.error());
-    } else if (!moved && ready_.empty()) {
+    } else if (!*moved && ready_.empty()) {
       if (steady_now() >= deadline) return nullptr;
       if (lanes_.size() > 1) wait(deadline);
     }
@@ -143,6 +133,21 @@ Result<std::shared_ptr<Batch>> SnapshotReader::next(SteadyTime deadline) {
   auto batch = std::move(ready_.front());
   ready_.pop_front();
   return batch;
+}
+
+// Of all connections. One alone may wait until the deadline. True when something was read.
+Result<bool> SnapshotReader::turn(SteadyTime deadline) {
+  bool moved = false;
+  for (const auto& lane : lanes_) {
+    if (lane->table == nullptr) {
+      if (auto given = give_work(*lane); !given) return Failure(explained(given.error(), *lane));
+    }
+    if (lane->table == nullptr) continue;
+    auto stepped = step(*lane, lanes_.size() == 1 ? deadline : SteadyTime{});
+    if (!stepped) return Failure(explained(stepped.error(), *lane));
+    moved = moved || *stepped;
+  }
+  return moved;
 }
 
 void SnapshotReader::wait(SteadyTime deadline) const {
@@ -219,6 +224,7 @@ Result<void> SnapshotReader::take_bound(Lane& lane, std::string_view row) {
   CopyTextReader fields(row, arena);
   const auto part = number<size_t>(fields.field().view());
   std::vector<std::string> key;
+  key.reserve(lane.table->key.columns.size());
   for (size_t i = 0; i < lane.table->key.columns.size(); ++i)
     key.emplace_back(fields.field().view());
   if (!fields.complete() || part >= lane.table->bounds.size()) {

@@ -127,6 +127,7 @@ class SnapshotReader {
   Result<void> take_bound(Lane& lane, std::string_view row);
   void split_chunks(Table& table);
   Result<void> begin_chunk(Lane& lane, Table& table);
+  Result<bool> turn(SteadyTime deadline);
   Result<bool> step(Lane& lane, SteadyTime deadline);
   Result<void> end_chunk(Lane& lane);
   void complete_table(Table& table);
