@@ -95,9 +95,9 @@ class Chunks(ServerCase):
         self.sql(SETUP, ROWS)
         self.sql(f"alter table big replica identity {self.identity}")
 
-    def config(self, threads, branches=BRANCHES, chunk="256KiB"):
+    def config(self, threads, branches=BRANCHES, source=""):
         return self.pipeline(branches, common=f'memory.max = "6MiB"\nhttp.listen = "127.0.0.1:{self.http}"',
-                             source=f'table.include.list = ["public.big"]\n"snapshot.max.threads" = {threads}\nsnapshot.chunk.bytes = "{chunk}"')
+                             source=f'table.include.list = ["public.big"]\n"snapshot.max.threads" = {threads}\nsnapshot.chunk.bytes = "256KiB"\n{source}')
 
     def busy(self, seed):
         """Changes all over the table until the returned function is called."""
@@ -230,6 +230,37 @@ class Chunks(ServerCase):
         log = self.finish(3, end)
         self.assertLess(abs(self.rows_read(log) - left), ROWS // 20)
         self.adds_up()
+
+    def test_a_connection_that_is_lost(self):
+        child = self.start("run", self.config(3))
+        child.until("it reads", lambda: self.snapshot_rows() > 0)
+        end = self.busy(1)
+        child.until("half of it", lambda: self.snapshot_rows() >= ROWS // 2)
+        self.assertTrue(self.cluster.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and query like 'COPY (SELECT%%' limit 1", self.database))
+        child.until("it goes on", lambda: "the snapshot of a table goes on" in child.stderr())
+        child.until("it is read", lambda: "table read" in child.stderr(), 120)
+        self.wait_confirmed(child)
+        end()
+        self.wait_confirmed(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertLess(self.rows_read(child.stderr()), ROWS * 7 // 10, "finished chunks were read again")
+        self.adds_up()
+
+    def test_where_keepalives_do_not_move_the_slot(self):
+        """The stream comes to the new snapshot also when nothing is written."""
+        options = {"branches": MIRROR, "source": 'lsn.flush.mode = "connector"'}
+        self.begin(2, ROWS * 6 // 10, **options)()
+        child = self.streaming(self.start("run", self.config(2, **options)))
+        child.until("it is read", lambda: "table read" in child.stderr(), 30)
+        self.streaming(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertLess(self.rows_read(child.stderr()), ROWS * 7 // 10)
+        child = self.streaming(self.start("run", self.config(2, **options)))
+        self.sql("update big set v = nextval('vs') where n = 1")
+        child.until("the change", lambda: '"events":0' not in http_get(self.http, "/status")[1].split('"branches"')[1])
+        self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertNotIn("table read", child.stderr())
+        self.assertEqual(dict(warehouse.rows(self.folder / "w.duckdb", "select code || '/' || n, v from big")), dict(self.sql("select code || '/' || n, v from big")))
 
     def test_from_a_connectors_offsets(self):
         """What Debezium keeps its offsets in holds the rest of a table too; what is printed is in order for each key, over both runs."""
