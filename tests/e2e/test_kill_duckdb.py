@@ -15,7 +15,8 @@ class KillDuckDb(KillCase):
         super().setUp()
         self.path = self.folder / "w.duckdb"
         self.config = self.pipeline(DUCK, common=f'http.listen = "127.0.0.1:{self.http}"',
-                                    source='table.include.list = ["public.stock", "public.freight", "public.loose", "public.bulk.*"]\ntable.refresh.interval.ms = 200')
+                                    source='table.include.list = ["public.stock", "public.freight", "public.loose", "public.bulk.*"]\ntable.refresh.interval.ms = 200\n'
+                                           'snapshot.chunk.bytes = "256KiB"\n"snapshot.max.threads" = 2')
 
     def start_it(self):
         return self.start("run", self.config)

@@ -18,7 +18,8 @@ class KillFile(KillCase):
         super().setUp()
         self.path = self.folder / "lines.jsonl"
         self.config = self.pipeline(BRANCH, common=f'http.listen = "127.0.0.1:{self.http}"',
-                                    source='table.include.list = ["public.stock", "public.freight", "public.bulk.*"]\ntable.refresh.interval.ms = 200')
+                                    source='table.include.list = ["public.stock", "public.freight", "public.bulk.*"]\ntable.refresh.interval.ms = 200\n'
+                                           'snapshot.chunk.bytes = "256KiB"\n"snapshot.max.threads" = 3')
 
     def start_it(self):
         return self.start("run", self.config)

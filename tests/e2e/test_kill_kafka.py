@@ -16,7 +16,7 @@ class KillKafka(KillCase):
         for table in AUDITED:
             kafka.create_topic(self.kafka, self.topic(table), 4)
         self.config = self.connector(**{"topic.prefix": self.prefix, "table.include.list": "public.stock,public.freight,public.bulk.*",
-                                        "table.refresh.interval.ms": "200", "http.listen": f"127.0.0.1:{self.http}",
+                                        "table.refresh.interval.ms": "200", "snapshot.chunk.bytes": "262144", "snapshot.max.threads": "3", "http.listen": f"127.0.0.1:{self.http}",
                                         "key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false"})
         self.offsets = self.folder / "offsets"
 
