@@ -122,6 +122,13 @@ Result<void> SlotStreams::confirm(Lsn lsn) {
   return own_->confirm(lsn);
 }
 
+bool SlotStreams::is_swollen() const {
+  if (!own_->is_swollen()) return false;
+  log::info("a large row has made the connection large: opening it again",
+            {{"slot", options_.config.slot_name}});
+  return true;
+}
+
 Result<void> SlotStreams::close() {
   beside_.clear();
   return own_ ? own_->close() : Result<void>{};

@@ -51,8 +51,8 @@ class SlotStreams {
   // One of them was read in binary and can only go on in text: all are to be started again so.
   bool needs_text() const { return needs_text_; }
 
-  // The slot's own stream: see SlotReader.
-  bool is_swollen() const { return own_->is_swollen(); }
+  // The slot's own stream: see SlotReader. Logs it.
+  bool is_swollen() const;
 
   Result<void> confirm(Lsn lsn);
   Result<void> close();
