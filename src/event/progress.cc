@@ -44,6 +44,11 @@ void merge_tables(Progress& progress) {
   });
 }
 
+// 0: none was streamed yet, or it is not known.
+Lsn last_commit(const Offset& offset) {
+  return offset.last_commit.value_or(offset.snapshot == SnapshotPhase::kNone ? offset.lsn_commit : 0);
+}
+
 void follow(Offset& table, const Offset& slot) {
   const std::optional<Position> due = due_position(table, slot.position);
   if (!due || table.position >= *due) return;
@@ -229,12 +234,18 @@ bool has_unfinished(const Progress& progress) {
 }
 
 std::optional<Offset> needed_from(const Progress& progress) {
-  const Offset* low = find(progress, kSlotStream);
-  if (low == nullptr) return std::nullopt;
+  const Offset* const slot = find(progress, kSlotStream);
+  if (slot == nullptr) return std::nullopt;
+  const Offset* low = slot;
   for (const auto& [stream, offset] : progress) {
     if (offset.position < low->position) low = &offset;
   }
-  return *low;
+  Offset from = *low;
+  // A snapshot does not know the last transaction before it. The slot's stream does, while it has
+  // not completed another one.
+  const Lsn last = last_commit(*slot);
+  if (last_commit(from) == 0 && last != 0 && last <= from.lsn_commit) from.last_commit = last;
+  return from;
 }
 
 Lsn confirmable(const Progress& progress) {

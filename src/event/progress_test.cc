@@ -129,6 +129,22 @@ TEST_F(ProgressTest, ATableBehindTheStreamCatchesUpAlone) {
   EXPECT_EQ(progress.size(), 1u);
 }
 
+TEST_F(ProgressTest, WhoGoesBackToASnapshotInTheMiddleOfATransactionKnowsTheLastOne) {
+  stream_both_to_150();
+  advance(progress, table_stream(2), snapshot_at(200, kRunning));
+  Offset middle = at(260, 3);
+  middle.lsn_commit = 150;
+  advance(progress, kSlotStream, middle);
+  advance(progress, table_stream(2), snapshot_at(200, kCompleted));
+  EXPECT_EQ(needed_from(progress)->lsn_commit, 200u);
+  EXPECT_EQ(needed_from(progress)->last_commit, 150u) << "it is in the events that are left";
+  advance(progress, kSlotStream, at(260, 5));
+  Offset behind = snapshot_at(200, kCompleted);
+  behind.stands_still = true;
+  advance(progress, table_stream(2), behind);
+  EXPECT_EQ(needed_from(progress)->last_commit, std::nullopt) << "260 comes after 200";
+}
+
 TEST_F(ProgressTest, ATableThatTheStreamHasPassedStandsStillUntilItIsReadFromThere) {
   stream_both_to_150();
   advance(progress, table_stream(2), snapshot_at(200, kRunning));

@@ -140,7 +140,8 @@ class KillCase(ServerCase):
         finally:
             for writer in self.load:
                 writer.stop()
-        child = self.streaming(self.start_it(), limit=PATIENCE)
+        child = self.start_it()
+        self.status_when(child, "all snapshots are complete", lambda s: s["source"]["phase"] == "streaming")
         self.wait_confirmed(child, limit=PATIENCE)
         self.assertEqual(child.stop(60), 0, child.stderr())
         self.killed(child.stderr())

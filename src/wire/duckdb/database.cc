@@ -145,8 +145,8 @@ Result<void> Database::start(const DatabaseOptions& options) {
   Config config(api_);
   config.set("memory_limit", memory_text(options.memory_max_bytes));
   config.set("threads", std::to_string(options.threads));
-  // DuckDB's own 16 MB would compress the newest rows of a history again and again: a third of the
-  // processor time under load.
+  // DuckDB's own 16 MB would compress the newest rows of a history again and again (figures:
+  // bench/RESULTS.md).
   config.set("checkpoint_threshold", "64MB");
   config.set("autoinstall_known_extensions", "false");
   config.set("autoload_known_extensions", "false");
