@@ -251,8 +251,7 @@ class Chunks(ServerCase):
         options = {"branches": MIRROR, "source": 'lsn.flush.mode = "connector"'}
         self.begin(2, ROWS * 6 // 10, **options)()
         child = self.streaming(self.start("run", self.config(2, **options)))
-        child.until("it is read", lambda: "table read" in child.stderr(), 30)
-        self.streaming(child)
+        child.until("the stream goes back for it", lambda: child.stderr().count("msg=streaming") == 2, 30)
         self.assertEqual(child.stop(), 0, child.stderr())
         self.assertLess(self.rows_read(child.stderr()), ROWS * 7 // 10)
         child = self.streaming(self.start("run", self.config(2, **options)))

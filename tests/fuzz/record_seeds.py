@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the seeds of tests/fuzz/corpus anew, from a real PostgreSQL: .deps/venv/bin/python tests/fuzz/record_seeds.py
 
-pgoutput: the messages of a slot; copy: rows of COPY … TO STDOUT; value_json, value_duckdb: the text of a value of each
+pgoutput: the messages of a slot; copy: rows of COPY … TO STDOUT in text and in binary; value_json, value_duckdb: the text of a value of each
 type; binary: the same in binary. The forms that the targets read are told at the head of each NAME_fuzz.cc. Needs psycopg2 and PostgreSQL 15.
 """
 import io
@@ -81,6 +81,11 @@ def copy(cursor):
         out = io.BytesIO()
         cursor.copy_expert(f"copy ({query}) to stdout", out)
         write("copy", number, out.getvalue())
+    out = io.BytesIO()
+    cursor.copy_expert("copy (select 7, 'ab', 1.50) to stdout (format binary)", out)
+    with_header = out.getvalue()[:-2]  # without the trailer
+    write("copy", 4, with_header)
+    write("copy", 5, with_header[19:])
 
 
 def values(cursor):

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "event/schema.h"
+#include "source/postgres/binary_text.h"
 #include "source/postgres/postgres_config.h"
 #include "wire/postgres/connection.h"
 
@@ -17,6 +18,8 @@ struct CopyPlan {
 
   std::string statement;     // COPY (…) TO STDOUT
   std::vector<int> columns;  // for each field of its rows the index of the column, or kSkip
+  // For each field, where the rows come in binary: when all of its types are known so. Else empty.
+  std::vector<binary::Render> renders{};
 };
 
 // Asks the server for the names of an override's columns: kConfig where the table has no such

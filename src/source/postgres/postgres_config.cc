@@ -5,6 +5,7 @@ namespace millrace {
 namespace {
 
 constexpr Millis kCancelTime{5000};
+constexpr int kBinarySince = 140000;  // pgoutput's option `binary`
 constexpr std::string_view kOverrides = "snapshot.select.statement.overrides";
 
 class Checker {
@@ -84,6 +85,10 @@ std::pair<std::string, std::string> server_of(std::string_view host, std::string
   const std::string_view rest = host.substr(bracketed ? end + 1 : end);
   return {std::string(bracketed ? host.substr(1, end - 1) : host.substr(0, end)),
           std::string(rest.empty() ? port : rest.substr(1))};
+}
+
+bool reads_binary(const PostgresConfig& config, int server_version) {
+  return config.stream_binary == StreamBinary::kAuto && server_version >= kBinarySince;
 }
 
 postgres::ConnectOptions connect_options(const PostgresConfig& config,

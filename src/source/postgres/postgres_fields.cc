@@ -318,7 +318,7 @@ constexpr FieldSpec kPostgresFields[] = {
         {.doc =
              "Whether the server sends rows in binary, which costs it and us less; the events are "
              "the same: auto (from PostgreSQL 14 on, as long as the types of all captured columns "
-             "are known in binary), off.",
+             "are known in binary; in a snapshot those of the table), off.",
          .importance = Importance::kLow,
          .group = kStream}),
     field<&PostgresConfig::table_refresh_interval_ms>(

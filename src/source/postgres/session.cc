@@ -16,7 +16,6 @@ namespace millrace {
 namespace {
 
 constexpr int kOldestVersion = 110000;
-constexpr int kBinarySince = 140000;       // pgoutput's option `binary`
 constexpr Millis kShortestSilence{10000};  // a busy server may be slow to answer
 
 Result<void> check_server(postgres::Connection& query, bool streams) {
@@ -228,8 +227,7 @@ Result<void> divide_rests(postgres::Connection& query, const PostgresConfig& con
 // are not in the stream, and where they are (PostgreSQL 18 can publish them) it finds out.
 int binary_version(const PostgresConfig& config, const std::vector<TableSchema>& tables,
                    const SessionPast& past, int server_version) {
-  if (config.stream_binary == StreamBinary::kOff || past.needs_text) return 0;
-  if (server_version < kBinarySince) return 0;
+  if (past.needs_text || !reads_binary(config, server_version)) return 0;
   for (const TableSchema& table : tables) {
     TableSchema sent = table;
     for (Column& column : sent.columns)

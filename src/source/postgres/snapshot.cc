@@ -262,6 +262,7 @@ Result<void> SnapshotReader::begin_chunk(Lane& lane, Table& table) {
           : "";
   auto planned = plan_copy(lane.copy.connection(), table.schema(), config_, condition);
   if (!planned) return Failure(planned.error());
+  table.is_binary = !planned->renders.empty();
   auto make = [this, &lane] {
     auto batch = new_batch(*lane.table, lane.chunk.audience);
     if (lane.table->is_chunked) batch->chunk = lane.chunk.range.through.number;
@@ -369,6 +370,7 @@ void SnapshotReader::complete_table(Table& table) {
   if (read.has_rows) {
     log::info("table read", {{"table", table.schema().full_name()},
                              {"rows", table.rows},
+                             {"format", table.is_binary ? "binary" : "text"},
                              {"number", tables_done_},
                              {"of", request_.tables.size()}});
   }

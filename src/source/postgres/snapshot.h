@@ -87,6 +87,7 @@ class SnapshotReader {
     const SnapshotTable* asked = nullptr;
     TableKey key;
     bool is_chunked = false;
+    bool is_binary = false;
     size_t number = 0;            // of those that are read, from 1; 0: not begun
     std::deque<KeyChunk> chunks;  // not begun
     std::vector<std::vector<std::vector<std::string>>> bounds;  // within each of them

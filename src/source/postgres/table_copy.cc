@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "source/postgres/copy_binary.h"
 #include "source/postgres/copy_text.h"
 
 namespace millrace {
@@ -22,6 +23,11 @@ Result<TableCopy::Step> TableCopy::read(SteadyTime deadline) {
     if (!step) return Failure(step.error());
     if (*step == postgres::Connection::CopyStep::kNothing) return Step::kNothing;
     if (*step == postgres::Connection::CopyStep::kEnd) return Step::kEnd;
+    if (!plan_.renders.empty()) {
+      const auto found = CopyBinaryReader::row_in(row);
+      if (!found) continue;
+      row = *found;
+    }
     if (auto added = add_row(row); !added) return Failure(added.error());
   }
   return Step::kBatch;
@@ -56,17 +62,29 @@ Result<Tuple> TableCopy::read_row(std::string_view row, Batch& batch) const {
   const size_t count = table.columns.size();
   Datum* values = batch.arena.allocate_array<Datum>(count);
   std::fill_n(values, count, Datum{nullptr, 0, DatumKind::kAbsent});
-  CopyTextReader reader(row, batch.arena);
-  for (const int column : plan_.columns) {
-    const Datum value = reader.field();
-    if (column != CopyPlan::kSkip) values[column] = value;
-  }
-  const bool whole = plan_.columns.empty() ? reader.ok() : reader.complete();
+  const bool whole = plan_.renders.empty() ? read_text(row, values, batch.arena)
+                                           : read_binary(row, values, batch.arena);
   if (!whole) {
     return fail(ErrorKind::kProtocol, "row " + std::to_string(rows_in_table_ + 1) + " of " +
                                           table.full_name() + " is not what COPY was asked for");
   }
   return Tuple{values, static_cast<uint16_t>(count), TupleKind::kFull};
+}
+
+bool TableCopy::read_text(std::string_view row, Datum* values, Arena& arena) const {
+  CopyTextReader reader(row, arena);
+  for (const int column : plan_.columns) {
+    const Datum value = reader.field();
+    if (column != CopyPlan::kSkip) values[column] = value;
+  }
+  return plan_.columns.empty() ? reader.ok() : reader.complete();
+}
+
+bool TableCopy::read_binary(std::string_view row, Datum* values, Arena& arena) const {
+  CopyBinaryReader reader(row, arena);
+  for (size_t i = 0; i < plan_.columns.size(); ++i)
+    values[plan_.columns[i]] = reader.field(plan_.renders[i]);
+  return reader.complete();
 }
 
 }  // namespace millrace

@@ -55,6 +55,9 @@ class TableCopy {
  private:
   Result<void> add_row(std::string_view row);
   Result<Tuple> read_row(std::string_view row, Batch& batch) const;
+  // False: the row is not what was asked for.
+  bool read_text(std::string_view row, Datum* values, Arena& arena) const;
+  bool read_binary(std::string_view row, Datum* values, Arena& arena) const;
 
   postgres::Connection connection_;
   Rows rows_;
