@@ -94,7 +94,7 @@ Result<std::unique_ptr<OffsetStore>> make_store(const Assembly& assembly,
                                                 const BranchConfig& branch, bool only_read) {
   const PipelineConfig& config = assembly.config;
   const bool is_connector = config.form != ConfigForm::kToml;
-  const std::string connector = is_connector ? config.name : config.name + "/" + branch.name;
+  const std::string connector = offset_owner(config, branch);
   const std::string& server = assembly.source.topic_prefix;
   if (const Setting* topic = config.source.find("offset.storage.topic");
       topic != nullptr && is_connector) {
@@ -161,7 +161,7 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
     if (!transform) return std::unexpected(transform.error().in("branch " + branch.name));
     out.parts.transforms.push_back(std::move(*transform));
   }
-  if (!plugin.keeps_progress) {
+  if (!plugin.keeps_progress({config, branch, context})) {
     auto store = make_store(assembly, branch, false);
     if (!store) return std::unexpected(store.error());
     out.store = std::move(*store);

@@ -28,11 +28,12 @@ struct SinkPlugin {
   std::string_view summary;
   bool takes_records;       // a converter stands before it
   bool schemas_by_default;  // of that converter: {"schema","payload"} when the settings don't say
-  bool keeps_progress;      // with its data; Sink::open() gives it
   // All settings it takes; a name that ends with '*' covers all that begin so ("producer.*").
   std::vector<std::string_view> (*setting_names)();
   // All that is wrong with the settings, without touching anything outside.
   void (*validate)(const SinkInputs& inputs, Problems& problems);
+  // With its data: Sink::open() gives it. Only after validate().
+  bool (*keeps_progress)(const SinkInputs& inputs);
   // Only after validate() found no error.
   std::unique_ptr<Sink> (*make)(const SinkInputs& inputs);
   // Whether it can be reached and written, for `millrace check`. Only after validate().

@@ -1,7 +1,7 @@
 // How each sink's own functions are reached by the registry: a type a sink, with
 //   kTakesRecords   a converter stands before it
 //   kSchemas        that converter's schemas.enable by default
-//   kKeepsProgress  with its data
+//   keeps_progress  with its data
 //   setting_names   all settings it takes
 //   read            its settings → its Config, with all problems
 //   make, check, stored_progress   from that Config
@@ -27,7 +27,8 @@ Config read_fields(const SinkInputs& inputs, std::span<const FieldSpec> fields,
 struct StdoutPlugin {
   static constexpr bool kTakesRecords = true;
   static constexpr bool kSchemas = false;
-  static constexpr bool kKeepsProgress = false;
+
+  static bool keeps_progress(const auto& /*config*/) { return false; }
 
   static std::vector<std::string_view> setting_names() { return {}; }
 
@@ -48,7 +49,8 @@ struct StdoutPlugin {
 struct FilePlugin {
   static constexpr bool kTakesRecords = true;
   static constexpr bool kSchemas = false;
-  static constexpr bool kKeepsProgress = true;
+
+  static bool keeps_progress(const auto& /*config*/) { return true; }
 
   static std::vector<std::string_view> setting_names() { return names_of(kFileSinkFields); }
 
@@ -72,7 +74,8 @@ struct FilePlugin {
 struct EmailPlugin {
   static constexpr bool kTakesRecords = false;
   static constexpr bool kSchemas = false;
-  static constexpr bool kKeepsProgress = true;
+
+  static bool keeps_progress(const auto& /*config*/) { return true; }
 
   static std::vector<std::string_view> setting_names() { return names_of(kEmailSinkFields); }
 
@@ -99,13 +102,27 @@ struct EmailPlugin {
 struct KafkaPlugin {
   static constexpr bool kTakesRecords = true;
   static constexpr bool kSchemas = true;
-  static constexpr bool kKeepsProgress = false;
+
+  static bool keeps_progress(const KafkaSinkConfig& config) {
+    return config.exactly_once.has_value();
+  }
 
   static std::vector<std::string_view> setting_names() { return kafka_sink_setting_names(); }
 
   static KafkaSinkConfig read(const SinkInputs& inputs, Problems& problems) {
-    return parse_kafka_sink(inputs.branch.sink_settings, problems,
-                            inputs.pipeline.sink_prefix(inputs.branch));
+    const std::string prefix = inputs.pipeline.sink_prefix(inputs.branch);
+    auto config = parse_kafka_sink(inputs.branch.sink_settings, problems, prefix);
+    const Setting* topic = inputs.branch.sink_settings.find("offset.storage.topic");
+    if (config.exactly_once) {
+      const Setting* server = inputs.pipeline.source.find("topic.prefix");
+      config.exactly_once->bind(offset_owner(inputs.pipeline, inputs.branch),
+                                server == nullptr ? "" : server->value);
+    } else if (topic != nullptr && inputs.pipeline.form == ConfigForm::kToml) {
+      problems.push_back({Problem::Severity::kError, prefix + "offset.storage.topic", topic->origin,
+                          "counts for exactly once only",
+                          "set exactly.once.support = \"required\", or remove it"});
+    }
+    return config;
   }
 
   static auto make(const KafkaSinkConfig& config, const SinkInputs& inputs) {
@@ -116,16 +133,16 @@ struct KafkaPlugin {
     return check_kafka_sink(config);
   }
 
-  static Result<std::optional<Progress>> stored_progress(const KafkaSinkConfig&,
-                                                         const SinkInputs&) {
-    return std::nullopt;
+  static auto stored_progress(const KafkaSinkConfig& config, const SinkInputs&) {
+    return stored_kafka_progress(config);
   }
 };
 
 struct DuckDbPlugin {
   static constexpr bool kTakesRecords = false;
   static constexpr bool kSchemas = false;
-  static constexpr bool kKeepsProgress = true;
+
+  static bool keeps_progress(const auto& /*config*/) { return true; }
 
   static std::vector<std::string_view> setting_names() { return names_of(kDuckDbSinkFields); }
 
@@ -153,9 +170,13 @@ constexpr SinkPlugin plugin(std::string_view name, std::string_view summary) {
       .summary = summary,
       .takes_records = P::kTakesRecords,
       .schemas_by_default = P::kSchemas,
-      .keeps_progress = P::kKeepsProgress,
       .setting_names = P::setting_names,
       .validate = [](const SinkInputs& inputs, Problems& problems) { P::read(inputs, problems); },
+      .keeps_progress =
+          [](const SinkInputs& inputs) {
+            Problems none;
+            return P::keeps_progress(P::read(inputs, none));
+          },
       .make = [](const SinkInputs& inputs) -> std::unique_ptr<Sink> {
         Problems none;
         return P::make(P::read(inputs, none), inputs);

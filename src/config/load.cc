@@ -71,6 +71,10 @@ std::string PipelineConfig::sink_prefix(const BranchConfig& branch) const {
   return source_prefix.empty() ? "" : "debezium.sink." + branch.sink + ".";
 }
 
+std::string offset_owner(const PipelineConfig& config, const BranchConfig& branch) {
+  return config.form == ConfigForm::kToml ? config.name + "/" + branch.name : config.name;
+}
+
 PipelineConfig load_pipeline(const RunOptions& options, Problems& problems) {
   PipelineConfig config;
   config.file = options.file;

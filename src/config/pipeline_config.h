@@ -52,6 +52,10 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> set;  // --set key=value, later wins
 };
 
+// Under which name a branch's offsets are kept: a connector's, as Debezium does, or
+// "<pipeline>/<branch>".
+std::string offset_owner(const PipelineConfig& config, const BranchConfig& branch);
+
 // Reads and checks what can be checked without the components; all problems at once. A file that
 // cannot be read or parsed is one problem with line and column. Call it before any thread starts:
 // it reads the environment.

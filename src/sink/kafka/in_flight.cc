@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "event/progress.h"
+
 namespace millrace {
 
 void InFlight::push(BatchView view) {
@@ -21,9 +23,19 @@ InFlight::Place InFlight::next() {
     while (entry.handed < count && entry.is_settled[entry.handed])
       ++entry.handed;
     if (entry.handed < count) return {&entry.view, &entry.view.records[entry.handed]};
+    handed_bytes_ += entry.bytes();
     ++cursor_;
   }
   return {};
+}
+
+bool InFlight::at_boundary() {
+  return next().record == nullptr || entries_[cursor_].handed == 0;
+}
+
+void InFlight::advance_over_handed(Progress& progress) const {
+  for (size_t i = 0; i < cursor_; ++i)
+    millrace::advance(progress, *entries_[i].view.batch);
 }
 
 uint64_t InFlight::next_number() const {
@@ -95,6 +107,7 @@ void InFlight::rewind(bool keeps_settled) {
   cursor_ = 0;
   outstanding_ = 0;
   bytes_ = 0;
+  handed_bytes_ = 0;
 }
 
 void InFlight::clear() {
@@ -102,6 +115,7 @@ void InFlight::clear() {
   cursor_ = 0;
   outstanding_ = 0;
   bytes_ = 0;
+  handed_bytes_ = 0;
 }
 
 bool InFlight::front_settled() const {
@@ -111,8 +125,11 @@ bool InFlight::front_settled() const {
 uint64_t InFlight::advance() {
   while (front_settled()) {
     durable_seq_ = entries_.front().view.seq();
+    if (cursor_ > 0) {
+      --cursor_;
+      handed_bytes_ -= entries_.front().bytes();
+    }
     entries_.pop_front();
-    if (cursor_ > 0) --cursor_;
   }
   return durable_seq_;
 }

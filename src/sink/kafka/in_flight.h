@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "event/batch.h"
+#include "event/position.h"
 
 namespace millrace {
 
@@ -48,6 +49,14 @@ class InFlight {
   // True: the batch at the front is settled, advance() would let it go.
   bool front_settled() const;
 
+  // Whole batches stand before the next record: none is handed over in part.
+  bool at_boundary();
+  bool has_handed() const { return cursor_ > 0; }
+  // Moves `progress` over the batches that are handed over whole. Only at a boundary.
+  void advance_over_handed(Progress& progress) const;
+  // Of the batches that are handed over, and of what was made of them.
+  size_t handed_bytes() const { return handed_bytes_; }
+
   bool empty() const { return entries_.empty(); }
 
   // Handed over and not settled.
@@ -66,6 +75,8 @@ class InFlight {
     std::vector<bool> is_settled;  // by index of record
     std::set<size_t> refused;      // indices of records
     std::set<uint32_t> refused_changes;
+
+    size_t bytes() const { return view.batch->bytes() + view.made_bytes; }
   };
 
   std::optional<size_t> find(uint64_t number) const;
@@ -76,6 +87,7 @@ class InFlight {
   uint64_t durable_seq_ = 0;
   size_t outstanding_ = 0;
   size_t bytes_ = 0;
+  size_t handed_bytes_ = 0;
 };
 
 }  // namespace millrace

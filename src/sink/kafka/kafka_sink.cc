@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "sink/kafka/in_flight.h"
 #include "sink/kafka/topics.h"
+#include "sink/kafka/transaction.h"
 #include "wire/kafka/producer.h"
 
 namespace millrace {
@@ -39,7 +40,9 @@ size_t cost(const Record& record) {
 class KafkaSink final : public Sink, private kafka::DeliveryListener {
  public:
   KafkaSink(KafkaSinkConfig config, const SinkContext& context)
-      : config_(std::move(config)), context_(context), max_bytes_(max_bytes()) {}
+      : config_(std::move(config)), context_(context), max_bytes_(max_bytes()) {
+    if (config_.exactly_once) transaction_.emplace(*config_.exactly_once, max_bytes_);
+  }
 
   Result<std::optional<Progress>> open() override {
     // First the producer, which points to the batches' bytes.
@@ -48,14 +51,20 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     in_flight_.clear();
     alone_until_ = 0;
     if (auto made = start_producer(); !made) return std::unexpected(made.error());
-    if (auto connected = producer_->client().connect(steady_now() + kConnectTimeout); !connected) {
+    const SteadyTime deadline = steady_now() + kConnectTimeout;
+    if (auto connected = producer_->client().connect(deadline); !connected) {
       return std::unexpected(connected.error());
     }
-    return std::nullopt;
+    if (!transaction_) return std::nullopt;
+    const auto ready = transaction_->prepare(deadline);
+    if (!ready) return std::unexpected(judge(ready.error()));
+    if (!*ready) return fail(ErrorKind::kUnreachable, "kafka: no transaction coordinator answers");
+    return transaction_->load();
   }
 
   Result<void> write(BatchView view) override {
-    const bool full = in_flight_.bytes() >= max_bytes_ || in_flight_.next().record != nullptr;
+    const bool full = in_flight_.bytes() >= max_bytes_ || in_flight_.next().record != nullptr ||
+                      (transaction_ && transaction_->is_full(in_flight_));
     const bool leaves_alone_mode =
         alone_until_ != 0 && view.seq() > alone_until_ && !in_flight_.empty();
     if (producer_ == nullptr || full || leaves_alone_mode)
@@ -70,6 +79,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   }
 
   Result<SinkReport> poll(SteadyTime deadline) override {
+    drains_ = false;
     const uint64_t before = durable_;
     do {
       if (auto worked = work(deadline); !worked) return std::unexpected(worked.error());
@@ -78,6 +88,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   }
 
   Result<SinkReport> drain(SteadyTime deadline) override {
+    drains_ = true;
     while (!in_flight_.empty() && steady_now() < deadline) {
       if (producer_ != nullptr) producer_->flush(std::min(deadline, steady_now() + kFlushSlice));
       if (auto worked = work(deadline); !worked) return std::unexpected(worked.error());
@@ -95,16 +106,24 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   Result<void> hand_over();
   Result<void> hand_over_one(const InFlight::Place& place);
   Result<void> work(SteadyTime deadline);
+  void wait(SteadyTime deadline);
+  Result<void> go_over_refusals();
+  Error judge(Error told);
+  bool is_commit_due();
+  bool waits_for_commit();
+  Result<void> commit_failed(const Error& error);
   void delivered(uint64_t number, const Error* error) override;
   Result<void> refuse(uint64_t number, const Error& error);
   Result<void> send_alone(const Error& why);
-  Result<void> settle();
+  Result<void> send_again();
+  Result<void> settle(SteadyTime deadline);
   std::string waits_for();
 
   const KafkaSinkConfig config_;
   const SinkContext context_;
   const size_t max_bytes_;
   InFlight in_flight_;  // outlives the producer, which points to its bytes
+  std::optional<Transaction> transaction_;  // nullopt: at least once; outlives the producer too
   std::unique_ptr<kafka::Producer> producer_;
   std::optional<Topics> topics_;
   std::vector<kafka::RecordHeader> headers_;
@@ -112,6 +131,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   uint64_t alone_until_ = 0;  // up to this batch every record is sent alone; 0 = not so
   size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
   bool letters_to_flush_ = false;
+  bool drains_ = false;  // all is to be durable as soon as it can be
   SteadyTime heard_ = steady_now();  // a delivery, or nothing was to be delivered
   SteadyTime asked_{};               // when waits_ was found out
   std::string waits_;
@@ -141,21 +161,23 @@ Result<void> KafkaSink::start_producer() {
   properties["allow.auto.create.topics"] = config_.topic_rules.enabled() ? "false" : "true";
   if (alone_until_ != 0) {
     properties["batch.num.messages"] = "1";
-  } else if (is_idempotent()) {
+  } else if (is_idempotent() && !transaction_) {
     // After a refused batch nothing that follows it is sent: the order of a key holds.
     properties["enable.gapless.guarantee"] = "true";
   }
   if (batch_bytes_ != 0) properties["batch.size"] = std::to_string(batch_bytes_);
+  if (transaction_) transaction_->adjust(properties);
   auto made = kafka::Producer::open(std::move(properties), *this);
   if (!made) return std::unexpected(made.error());
   producer_ = std::move(*made);
+  if (transaction_) transaction_->use(*producer_);
   topics_.emplace(*producer_, config_.topic_rules, config_.keyless_partition);
   return {};
 }
 
 // As many records as there is room for. Stops at a topic that is not known yet: work() prepares it.
 Result<void> KafkaSink::hand_over() {
-  while (in_flight_.bytes() < max_bytes_) {
+  while (in_flight_.bytes() < max_bytes_ && !waits_for_commit()) {
     const InFlight::Place place = in_flight_.next();
     if (place.record == nullptr) return {};
     if (in_flight_.is_refused(in_flight_.next_number())) {
@@ -181,6 +203,9 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
   headers_.clear();
   for (const Header& header : record.headers)
     headers_.push_back({header.name, header.value});
+  if (transaction_) {
+    if (auto begun = transaction_->begin(); !begun) return begun;
+  }
   const uint64_t number = in_flight_.next_number();
   const auto taken = producer_->produce({.topic = target->topic,
                                          .partition = target->partition,
@@ -201,21 +226,46 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
 
 Result<void> KafkaSink::work(SteadyTime deadline) {
   if (producer_ == nullptr) return fail(ErrorKind::kUnreachable, "kafka: no producer yet");
+  if (transaction_) {
+    const auto ready = transaction_->prepare(deadline);
+    if (!ready) return std::unexpected(judge(ready.error()));
+    if (!*ready) return {};
+  }
   const InFlight::Place place = in_flight_.next();
   if (place.record != nullptr && !topics_->target(*place.record)) {
     if (auto known = topics_->prepare(place.record->topic, deadline); !known) return known;
   }
   topics_->refresh(deadline);
   if (auto handed = hand_over(); !handed) return handed;
-  if (!in_flight_.front_settled())
-    producer_->client().poll(in_flight_.outstanding() ? deadline : steady_now());
+  wait(deadline);
+  if (auto gone = go_over_refusals(); !gone) return gone;
+  if (fault_) return std::unexpected(judge(*fault_));
+  if (producer_->client().fatal()) return std::unexpected(judge(*producer_->client().fatal()));
+  if (auto settled = settle(deadline); !settled) return settled;
+  return hand_over();
+}
+
+void KafkaSink::wait(SteadyTime deadline) {
+  const bool commits = is_commit_due();
+  if (commits || transaction_ || !in_flight_.front_settled()) {
+    const bool nothing_comes = commits || in_flight_.empty() || (!transaction_ && !in_flight_.outstanding());
+    producer_->client().poll(nothing_comes ? steady_now() : deadline);
+  }
   // The word on the record that was the cause comes after the word that all is over.
   if (producer_->client().fatal()) producer_->flush(steady_now() + kLastWords);
-  if (!refused_.empty() && alone_until_ == 0) return send_alone(refused_.front().second);
-  if (fault_) return std::unexpected(*fault_);
-  if (producer_->client().fatal()) return std::unexpected(*producer_->client().fatal());
-  if (auto settled = settle(); !settled) return settled;
-  return hand_over();
+}
+
+bool KafkaSink::is_commit_due() {
+  if (!transaction_ || !in_flight_.has_handed() || !in_flight_.at_boundary()) return false;
+  return transaction_->is_due(in_flight_, drains_ || alone_until_ != 0);
+}
+
+// Records that are sent alone are committed batch by batch: a refused one undoes no more than that.
+bool KafkaSink::waits_for_commit() {
+  if (!transaction_) return false;
+  const bool at_end = in_flight_.has_handed() && in_flight_.at_boundary();
+  return transaction_->is_committing() ||
+         (at_end && (alone_until_ != 0 || transaction_->is_full(in_flight_)));
 }
 
 void KafkaSink::delivered(uint64_t number, const Error* error) {
@@ -237,6 +287,7 @@ void KafkaSink::delivered(uint64_t number, const Error* error) {
 std::string KafkaSink::waits_for() {
   const SteadyTime now = steady_now();
   if (in_flight_.empty() || producer_ == nullptr) return {};
+  if (transaction_ && !in_flight_.outstanding() && !transaction_->is_committing()) return {};
   if (now < heard_ + kQuiet) return {};
   if (asked_ > heard_ && now < asked_ + kQuiet) return waits_;
   const auto connected = producer_->client().connect(now + kAskTime);
@@ -247,17 +298,49 @@ std::string KafkaSink::waits_for() {
   return waits_;
 }
 
-Result<void> KafkaSink::settle() {
+// In a transaction a refused record undoes all that is not committed; it is left out the next time.
+Result<void> KafkaSink::go_over_refusals() {
+  if (refused_.empty()) return {};
+  if (alone_until_ == 0) return send_alone(refused_.front().second);
   for (const auto& [number, error] : std::exchange(refused_, {})) {
     if (auto kept = refuse(number, error); !kept) return kept;
-    in_flight_.settle(number, cost(*in_flight_.at(number).record));
+    if (!transaction_) in_flight_.settle(number, cost(*in_flight_.at(number).record));
   }
-  if (letters_to_flush_ && in_flight_.front_settled()) {
+  return transaction_ ? send_again() : Result<void>();
+}
+
+Result<void> KafkaSink::settle(SteadyTime deadline) {
+  const bool is_due = transaction_ ? is_commit_due() : in_flight_.front_settled();
+  if (letters_to_flush_ && is_due) {
     if (auto flushed = context_.dead_letters->flush(); !flushed) return flushed;
     letters_to_flush_ = false;
   }
+  if (transaction_) {
+    const auto done = is_due ? transaction_->commit(in_flight_, deadline) : Result<bool>(false);
+    if (!done) return commit_failed(done.error());
+    if (!*done) return {};
+    heard_ = steady_now();
+  }
   durable_ = std::max(durable_, in_flight_.advance());
   return {};
+}
+
+Result<void> KafkaSink::commit_failed(const Error& error) {
+  producer_->flush(steady_now() + kLastWords);  // what became of the records says more
+  if (!refused_.empty()) return go_over_refusals();
+  return std::unexpected(judge(fault_.value_or(error)));
+}
+
+// What stands behind an error that ends a transaction.
+Error KafkaSink::judge(Error told) {
+  if (!transaction_) return told;
+  if (const auto& fatal = producer_->client().fatal()) told = *fatal;
+  if (told.kind == ErrorKind::kUnreachable) return transaction_->failure().value_or(told);
+  if (told.kind == ErrorKind::kRefused && transaction_->has_timed_out()) {
+    return {ErrorKind::kUnreachable, "kafka: the brokers have ended a transaction that was open for "
+                                     "longer than transaction.timeout.ms"};
+  }
+  return told;
 }
 
 Result<void> KafkaSink::refuse(uint64_t number, const Error& error) {
@@ -274,8 +357,12 @@ Result<void> KafkaSink::send_alone(const Error& why) {
   alone_until_ = in_flight_.last_seq();
   log::warn("kafka refused a batch, sending its records one by one",
             {{"branch", context_.branch}, {"error", why.message}, {"batch_size", batch_bytes_}});
+  return send_again();
+}
+
+Result<void> KafkaSink::send_again() {
   if (auto made = start_producer(); !made) return made;
-  in_flight_.rewind(is_idempotent());
+  in_flight_.rewind(is_idempotent() && !transaction_);
   return {};
 }
 

@@ -1,8 +1,10 @@
 // Records to Kafka topics: acks=all, idempotent, partitioned as Java's producer does. The bytes of
 // a batch are not copied: librdkafka points at them until it has told what became of them.
 //
-// Takes what a converter made (BatchView::records). Delivery is at least once: after an error that
-// only a new producer can get over, all that is not durable is sent again, in order.
+// Takes what a converter made (BatchView::records). After an error that only a new producer can get
+// over, all that is not durable is sent again, in order: at least once. With
+// KafkaSinkConfig::exactly_once records are written in transactions that store the progress too
+// (sink/kafka/transaction.h), and it is theirs that open() gives.
 #pragma once
 
 #include <memory>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "config/field.h"
+#include "sink/kafka/exactly_once.h"
 #include "sink/kafka/topic_rules.h"
 #include "sink/sink.h"
 #include "wire/kafka/client_properties.h"
@@ -33,6 +36,7 @@ struct KafkaSinkConfig {
   Bytes in_flight_max_bytes{0};
   kafka::Properties client;  // of the producer; has secrets
   TopicRules topic_rules;
+  std::optional<ExactlyOnce> exactly_once;  // nullopt: at least once
 };
 
 inline constexpr FieldSpec kKafkaSinkFields[] = {
@@ -55,7 +59,7 @@ inline constexpr FieldSpec kKafkaSinkFields[] = {
          .importance = Importance::kLow}),
 };
 
-// Reads kKafkaSinkFields, the client's settings and topic.creation.*; all problems at once.
+// Reads kKafkaSinkFields, kExactlyOnceFields, the client's settings and topic.creation.*; all problems at once.
 KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
                                  std::string_view key_prefix = {});
 
@@ -63,6 +67,9 @@ KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
 std::vector<std::string_view> kafka_sink_setting_names();
 
 std::unique_ptr<Sink> make_kafka_sink(const KafkaSinkConfig& config, const SinkContext& context);
+
+// What is stored with the records; nullopt: at least once. Changes nothing.
+Result<std::optional<Progress>> stored_kafka_progress(const KafkaSinkConfig& config);
 
 // Connects, logs in, and looks whether `topics` exist or can be created. Creates nothing.
 Problems check_kafka_sink(const KafkaSinkConfig& config, std::span<const std::string> topics = {});

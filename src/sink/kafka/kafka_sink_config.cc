@@ -13,6 +13,7 @@ KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
   }
   auto config = parse_fields<KafkaSinkConfig>(kKafkaSinkFields, all, problems, key_prefix);
   config.client = std::move(client);
+  config.exactly_once = parse_exactly_once(settings, problems, key_prefix);
   config.topic_rules = TopicRules::parse(settings, key_prefix, problems);
   return config;
 }
@@ -21,6 +22,8 @@ std::vector<std::string_view> kafka_sink_setting_names() {
   const auto names = kafka::client_property_names();
   std::vector<std::string_view> out(names.begin(), names.end());
   out.emplace_back("topic.creation.*");
+  for (const auto& more : {names_of(kExactlyOnceFields), names_of(kKafkaOffsetFields)})
+    out.insert(out.end(), more.begin(), more.end());
   return out;
 }
 

@@ -1,7 +1,5 @@
 #include "store/kafka/kafka_offset_store.h"
 
-#include <fmt/format.h>
-
 #include "store/kafka/offset_topic.h"
 #include "store/offset_map.h"
 
@@ -9,21 +7,17 @@ namespace millrace {
 
 namespace {
 
+constexpr std::chrono::seconds kReadTimeout{30};
+
 class KafkaOffsetStore final : public OffsetStore {
  public:
   KafkaOffsetStore(std::shared_ptr<OffsetTopic> topic, std::string key)
       : topic_(std::move(topic)), key_(std::move(key)) {}
 
   Result<Progress> load() override {
-    if (auto read = topic_->read(); !read)
+    if (auto read = topic_->read(steady_now() + kReadTimeout); !read)
       return std::unexpected(read.error().in("offset.storage.topic"));
-    const auto value = topic_->value(key_);
-    if (!value) return Progress{};
-    auto progress = from_offset_map(*value);
-    if (progress) return progress;
-    return fail(progress.error().kind,
-                fmt::format("topic {}, key {}: {}", topic_->name(), key_, progress.error().message),
-                "write a record with this key and a null value to begin with a snapshot");
+    return topic_->progress(key_);
   }
 
   Result<void> save(const Progress& progress) override {

@@ -1,8 +1,11 @@
 #include "store/kafka/offset_topic.h"
 
+#include <fmt/format.h>
+
 #include <thread>
 
 #include "base/log.h"
+#include "store/offset_map.h"
 #include "wire/kafka/murmur2.h"
 #include "wire/kafka/topic_creation.h"
 #include "wire/kafka/topic_reader.h"
@@ -11,7 +14,6 @@ namespace millrace {
 
 namespace {
 
-constexpr std::chrono::seconds kOpenTimeout{30};
 constexpr std::chrono::seconds kWriteTimeout{30};
 constexpr Millis kBetweenQuestions{50};
 
@@ -61,8 +63,7 @@ Result<void> OffsetTopic::create(SteadyTime deadline) {
   return {};
 }
 
-Result<void> OffsetTopic::read() {
-  const SteadyTime deadline = steady_now() + kOpenTimeout;
+Result<void> OffsetTopic::read(SteadyTime deadline) {
   if (auto opened = open(deadline); !opened) return opened;
   if (partitions_ == 0) return {};
   std::map<std::string, std::string, std::less<>> values;
@@ -73,7 +74,8 @@ Result<void> OffsetTopic::read() {
                                   } else {
                                     values.insert_or_assign(std::string(key), std::string(value));
                                   }
-                                });
+                                },
+                                kafka::OpenTransactions::kWaitFor);
   if (done) values_ = std::move(values);
   return done;
 }
@@ -81,6 +83,16 @@ Result<void> OffsetTopic::read() {
 std::optional<std::string> OffsetTopic::value(const std::string& key) const {
   const auto found = values_.find(key);
   return found == values_.end() ? std::nullopt : std::optional(found->second);
+}
+
+Result<Progress> OffsetTopic::progress(const std::string& key) const {
+  const auto stored = value(key);
+  if (!stored) return Progress{};
+  auto progress = from_offset_map(*stored);
+  if (progress) return progress;
+  return fail(progress.error().kind,
+              fmt::format("topic {}, key {}: {}", config_.topic, key, progress.error().message),
+              "write a record with this key and a null value to begin with a snapshot");
 }
 
 Result<void> OffsetTopic::write(const std::string& key, const std::string& value) {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
+#include "event/position.h"
 #include "store/kafka/kafka_offset_store.h"
 #include "wire/kafka/producer.h"
 
@@ -18,8 +20,16 @@ class OffsetTopic final : private kafka::DeliveryListener {
 
   const std::string& name() const { return config_.topic; }
 
-  // Reads the topic to its end. Creates it when it does not exist.
-  Result<void> read();
+  // Reads the topic to its end; transactions that others have open there are waited for. Creates it
+  // when it does not exist.
+  Result<void> read(SteadyTime deadline);
+
+  // Known once it was read; 0: it does not exist.
+  int32_t partitions() const { return partitions_; }
+
+  // What value() says; empty: nothing was ever stored.
+  Result<Progress> progress(const std::string& key) const;
+
 
   // The last value of the key that was read or written; nullopt: none, or reset.
   std::optional<std::string> value(const std::string& key) const;

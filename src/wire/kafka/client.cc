@@ -66,9 +66,14 @@ struct Client::State {
   void background_error(int code, const char* reason) {
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
       std::array<char, 256> text{};
-      rd_kafka_fatal_error(handle, text.data(), text.size());
+      const auto why = rd_kafka_fatal_error(handle, text.data(), text.size());
       fatal = Error(ErrorKind::kUnreachable,
                     fmt::format("kafka producer cannot go on: {}", text.data()), "it is made anew");
+      const Error cause = error_of(why, "");
+      if (cause.kind == ErrorKind::kRefused) {
+        fatal->kind = cause.kind;
+        fatal->cure = cause.cure;
+      }
     }
     if (error_of(code, "").kind == ErrorKind::kUnauthorized) {
       unauthorized = error_of(code, fmt::format("kafka at {} ({})", servers, reason));

@@ -50,7 +50,7 @@ class Client {
   // Serves callbacks until the deadline or until there was one.
   void poll(SteadyTime deadline);
 
-  // Set once the idempotent producer cannot go on: only a new client can.
+  // Set once the idempotent producer cannot go on: only a new client can. kRefused: it is fenced.
   const std::optional<Error>& fatal() const;
 
   rd_kafka_s* handle() const;

@@ -35,8 +35,10 @@ Class class_of(int code) {
       return {ErrorKind::kData, ""};
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
       return {ErrorKind::kUnauthorized, kRights};
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+      return {ErrorKind::kUnauthorized,
+              "grant the principal Describe and Write on the transactional.id"};
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
@@ -60,6 +62,16 @@ Class class_of(int code) {
     case RD_KAFKA_RESP_ERR__RESOLVE:
       return {ErrorKind::kUnreachable,
               "check the host names in bootstrap.servers and advertised.listeners"};
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+      return {ErrorKind::kRefused,
+              "another instance with the same transactional.id has taken over: stop one of them, or "
+              "give them different names"};
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+      return {ErrorKind::kConfig,
+              "set transaction.timeout.ms to at most the brokers' transaction.max.timeout.ms"};
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+      return {ErrorKind::kVersion, "set exactly.once.support=requested"};
     default:
       return {ErrorKind::kUnreachable, ""};
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include <map>
 #include <set>
 
 #include "wire/kafka/errors.h"
@@ -26,8 +27,10 @@ struct FreeMessage {
 // All partitions of one topic, into one queue.
 class Reading {
  public:
-  Reading(Client& client, const std::string& topic)
-      : topic_(rd_kafka_topic_new(client.handle(), topic.c_str(), nullptr)),
+  Reading(Client& client, const std::string& topic, OpenTransactions open)
+      : client_(client),
+        open_(open),
+        topic_(rd_kafka_topic_new(client.handle(), topic.c_str(), nullptr)),
         queue_(rd_kafka_queue_new(client.handle())) {}
 
   ~Reading() {
@@ -55,11 +58,13 @@ class Reading {
           rd_kafka_consume_queue(queue_.get(), left_ms(deadline)));
       if (message == nullptr) {
         if (steady_now() < deadline) continue;
-        return fail(ErrorKind::kUnreachable, fmt::format("topic {}: not read to its end in time",
-                                                         rd_kafka_topic_name(topic_.get())));
+        return fail(ErrorKind::kUnreachable,
+                    fmt::format("topic {}: not read to its end in time{}",
+                                rd_kafka_topic_name(topic_.get()),
+                                is_held_up_ ? "; a producer has a transaction open there" : ""));
       }
       if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        ended.insert(message->partition);
+        if (reaches_end(*message)) ended.insert(message->partition);
       } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         visit(view(message->key, message->key_len), view(message->payload, message->len));
       } else if (error_of(message->err, "").kind != ErrorKind::kUnreachable) {
@@ -74,10 +79,28 @@ class Reading {
     return {static_cast<const char*>(data), size};
   }
 
+  // What is told as the end is that of what is committed. The brokers' answer has both.
+  bool reaches_end(const rd_kafka_message_t& told) {
+    if (open_ == OpenTransactions::kLeaveOut) return true;
+    const auto [goal, is_new] = goals_.try_emplace(told.partition, 0);
+    if (is_new) {
+      int64_t first = 0;
+      rd_kafka_get_watermark_offsets(client_.handle(), rd_kafka_topic_name(topic_.get()),
+                                     told.partition, &first, &goal->second);
+    }
+    const bool is_there = told.offset >= goal->second;
+    is_held_up_ = is_held_up_ || !is_there;
+    return is_there;
+  }
+
   std::string where(int32_t partition) const {
     return fmt::format("topic {}, partition {}", rd_kafka_topic_name(topic_.get()), partition);
   }
 
+  Client& client_;
+  const OpenTransactions open_;
+  std::map<int32_t, int64_t> goals_;  // ends of the partitions when they were first seen
+  bool is_held_up_ = false;
   std::unique_ptr<rd_kafka_topic_t, FreeTopic> topic_;
   std::unique_ptr<rd_kafka_queue_t, FreeQueue> queue_;
   int32_t started_ = 0;
@@ -86,7 +109,7 @@ class Reading {
 }  // namespace
 
 Result<void> read_topic(Properties properties, const std::string& topic, SteadyTime deadline,
-                        const RecordVisitor& visit) {
+                        const RecordVisitor& visit, OpenTransactions open) {
   properties["enable.partition.eof"] = "true";
   properties["isolation.level"] = "read_committed";
   properties["auto.offset.reset"] = "earliest";
@@ -98,7 +121,7 @@ Result<void> read_topic(Properties properties, const std::string& topic, SteadyT
   const auto partitions = (*client)->partitions(topic, deadline);
   if (!partitions) return std::unexpected(partitions.error());
   if (!*partitions) return fail(ErrorKind::kNotFound, "topic " + topic + " does not exist");
-  Reading reading(**client, topic);
+  Reading reading(**client, topic, open);
   if (auto done = reading.start(**partitions); !done) return done;
   return reading.run(deadline, visit);
 }

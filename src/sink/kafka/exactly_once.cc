@@ -1,0 +1,68 @@
+#include "sink/kafka/exactly_once.h"
+
+#include <fmt/format.h>
+
+#include "sink/kafka/kafka_sink.h"
+#include "store/kafka/offset_topic.h"
+#include "store/offset_map.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::chrono::seconds kReadTimeout{30};
+
+void need(bool is_met, const Settings& settings, std::string_view key_prefix, std::string_view key,
+          std::string message, std::string cure, Problems& problems) {
+  if (is_met) return;
+  const Setting* given = settings.find(key);
+  problems.push_back({Problem::Severity::kError, fmt::format("{}{}", key_prefix, key),
+                      given == nullptr ? "" : given->origin, std::move(message), std::move(cure)});
+}
+
+}  // namespace
+
+void ExactlyOnce::bind(std::string_view connector, std::string_view server) {
+  transactional_id = fmt::format("{}-{}-0", group_id, connector);
+  offset_key = millrace::offset_key(connector, server);
+}
+
+std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings, Problems& problems,
+                                              std::string_view key_prefix) {
+  const auto read =
+      parse_fields<ExactlyOnceSettings>(kExactlyOnceFields, settings, problems, key_prefix);
+  if (read.support != ExactlyOnceSupport::kRequired && read.worker != WorkerExactlyOnce::kEnabled) {
+    return std::nullopt;
+  }
+  const Setting* topic = settings.find("offset.storage.topic");
+  need(topic != nullptr && !topic->value.empty(), settings, key_prefix, "offset.storage.topic",
+       "is missing: exactly once keeps the offsets in Kafka, in the records' own transactions",
+       "set offset.storage.topic to a topic's name (a file of offsets cannot take part), or set "
+       "exactly.once.support=requested and leave exactly.once.source.support out",
+       problems);
+  const Setting* idempotence = settings.find("enable.idempotence");
+  need(idempotence == nullptr || !same_name(idempotence->value, "false"), settings, key_prefix,
+       "enable.idempotence", "is false, and transactions need it", "remove it", problems);
+  ExactlyOnce out{.boundary = read.boundary,
+                  .interval = Millis(read.interval_ms),
+                  .group_id = read.group_id,
+                  .offsets = {},
+                  .transactional_id = {},
+                  .offset_key = {}};
+  Problems told_already;  // of the client's settings: by the sink; and the missing topic
+  out.offsets = parse_kafka_offsets(settings, told_already, key_prefix);
+  return out;
+}
+
+Result<std::optional<Progress>> stored_kafka_progress(const KafkaSinkConfig& config) {
+  if (!config.exactly_once) return std::nullopt;
+  KafkaOffsetConfig offsets = config.exactly_once->offsets;
+  offsets.makes_topic = false;
+  OffsetTopic topic(std::move(offsets));
+  if (auto read = topic.read(steady_now() + kReadTimeout); !read) {
+    return std::unexpected(read.error().in("offset.storage.topic"));
+  }
+  return topic.progress(config.exactly_once->offset_key);
+}
+
+}  // namespace millrace

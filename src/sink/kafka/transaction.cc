@@ -1,0 +1,137 @@
+#include "sink/kafka/transaction.h"
+
+#include <algorithm>
+
+#include "store/kafka/offset_topic.h"
+#include "store/offset_map.h"
+#include "wire/kafka/murmur2.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr Millis kLongest{250};  // of a transaction under load
+constexpr Millis kLongestIdle{500};  // for a position alone
+constexpr Millis kCommitSlice{100};
+constexpr std::chrono::seconds kLoadTimeout{15};
+// A commit waits until so many times the duration of the last one have passed: under small load
+// records wait for few milliseconds, under larger load the commits cost little.
+constexpr int kRest = 2;
+constexpr Millis kLongestRest{100};
+constexpr uint64_t kOffsetNumber = 0;  // of the offset's delivery; records have numbers from 1
+
+}  // namespace
+
+void Transaction::adjust(kafka::Properties& properties) {
+  properties["transactional.id"] = config_.transactional_id;
+  int64_t timeout = timeout_.count();
+  if (const auto told = properties.find("transaction.timeout.ms"); told != properties.end()) {
+    static_cast<void>(set_value(timeout, told->second));
+  }
+  timeout_ = Millis(timeout);
+  // A record that outlives its transaction cannot be delivered.
+  int64_t delivery = timeout;
+  if (const auto told = properties.find("message.timeout.ms"); told != properties.end()) {
+    static_cast<void>(set_value(delivery, told->second));
+  }
+  const int64_t bounded = delivery <= 0 ? timeout : std::min(delivery, timeout);
+  properties["message.timeout.ms"] = std::to_string(bounded);
+}
+
+void Transaction::use(kafka::Producer& producer) {
+  producer_ = &producer;
+  transactions_.emplace(producer);
+  is_ready_ = is_open_ = is_committing_ = false;
+}
+
+Result<bool> Transaction::prepare(SteadyTime deadline) {
+  if (is_ready_) return true;
+  auto done = transactions_->init(deadline);
+  if (done) is_ready_ = *done;
+  return done;
+}
+
+Result<Progress> Transaction::load() {
+  OffsetTopic topic(config_.offsets);
+  if (auto read = topic.read(steady_now() + kLoadTimeout); !read) {
+    return std::unexpected(read.error().in("offset.storage.topic"));
+  }
+  partition_ = kafka::partition_of(config_.offset_key, topic.partitions());
+  auto progress = topic.progress(config_.offset_key);
+  if (!progress) return progress;
+  stored_ = *progress;
+  stored_map_ = topic.value(config_.offset_key).value_or("");
+  return progress;
+}
+
+Result<void> Transaction::begin() {
+  if (is_open_) return {};
+  if (!is_ready_) return fail(ErrorKind::kBusy, "kafka: transactions are not prepared yet");
+  auto begun = transactions_->begin();
+  if (!begun) return begun;
+  is_open_ = true;
+  begun_ = steady_now();
+  return {};
+}
+
+bool Transaction::is_due(const InFlight& in_flight, bool at_once) const {
+  if (is_committing_) return true;
+  if (at_once || in_flight.handed_bytes() >= max_bytes_) return true;
+  const SteadyTime now = steady_now();
+  if (!is_open_) return now >= ended_ + kLongestIdle;  // no records: only the position has moved
+  if (config_.boundary == TransactionBoundary::kInterval) return now >= rests_until_;
+  if (now >= begun_ + kLongest) return true;
+  return !in_flight.outstanding() && now >= rests_until_;
+}
+
+Result<bool> Transaction::commit(const InFlight& in_flight, SteadyTime deadline) {
+  if (!is_committing_) {
+    commit_begun_ = steady_now();
+    if (auto begun = begin(); !begun) return std::unexpected(begun.error());
+    if (auto told = produce_progress(in_flight); !told) {
+      if (told.error().kind == ErrorKind::kBusy) return false;
+      return std::unexpected(told.error());
+    }
+    is_committing_ = true;
+  }
+  auto done = transactions_->commit(std::max(deadline, steady_now() + kCommitSlice));
+  if (!done || !*done) return done;
+  is_open_ = is_committing_ = false;
+  stored_ = std::move(next_);
+  stored_map_.swap(next_map_);
+  ended_ = steady_now();
+  const auto rest = std::min<SteadyTime::duration>((ended_ - commit_begun_) * kRest, kLongestRest);
+  rests_until_ =
+      ended_ + (config_.boundary == TransactionBoundary::kInterval ? config_.interval : rest);
+  return true;
+}
+
+Result<void> Transaction::produce_progress(const InFlight& in_flight) {
+  next_ = stored_;
+  in_flight.advance_over_handed(next_);
+  next_map_ = stored_map_;
+  if (!next_.contains(kSlotStream) && !next_.contains(kSnapshotStream)) return {};
+  const auto topic = producer_->topic(config_.offsets.topic);
+  if (!topic) return std::unexpected(topic.error());
+  next_map_ = to_offset_map(next_, stored_map_);
+  return producer_->produce({.topic = *topic,
+                             .partition = partition_,
+                             .key = config_.offset_key,
+                             .value = next_map_,
+                             .headers = {},
+                             .number = kOffsetNumber});
+}
+
+std::optional<Error> Transaction::failure() {
+  if (!is_open_) return std::nullopt;
+  // One that has failed says why when it is asked to commit.
+  auto asked = transactions_->commit(steady_now());
+  if (asked || asked.error().kind == ErrorKind::kUnreachable) return std::nullopt;
+  return asked.error();
+}
+
+bool Transaction::has_timed_out() const {
+  return is_open_ && steady_now() >= begun_ + timeout_;
+}
+
+}  // namespace millrace

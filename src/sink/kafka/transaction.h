@@ -1,0 +1,83 @@
+// The transaction that a Kafka sink writes into: when it begins, when it ends, and the progress
+// that is stored in it, so that either all of it is there or nothing (exactly once).
+//
+// One thread. Where it cannot be known whether a commit has happened (no answer, a fatal error), the
+// sink is opened again: a new producer ends what the old one has begun, and the stored progress
+// tells.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "event/position.h"
+#include "sink/kafka/exactly_once.h"
+#include "sink/kafka/in_flight.h"
+#include "wire/kafka/transactions.h"
+
+namespace millrace {
+
+class Transaction {
+ public:
+  // `max_bytes`: batches that a transaction may hold before it is committed.
+  Transaction(ExactlyOnce config, size_t max_bytes)
+      : config_(std::move(config)), max_bytes_(max_bytes) {}
+
+  // What a producer of ours is to have beside its own settings.
+  void adjust(kafka::Properties& properties);
+
+  // Another producer; the old one is gone. It outlives the next call of use().
+  void use(kafka::Producer& producer);
+
+  // Shuts older producers out. False: not yet; records can be written once it is true.
+  Result<bool> prepare(SteadyTime deadline);
+
+  // What is stored. After prepare().
+  Result<Progress> load();
+
+  // Before a record is produced.
+  Result<void> begin();
+
+  // No more batches are to be handed over before it is committed.
+  bool is_full(const InFlight& in_flight) const {
+    return is_committing_ || in_flight.handed_bytes() >= max_bytes_;
+  }
+
+  bool is_committing() const { return is_committing_; }
+
+  // Whether it is time. At a boundary of batches only.
+  bool is_due(const InFlight& in_flight, bool at_once) const;
+
+  // Commits what is handed over, with the progress over it. False: not done yet, to be called again.
+  // After true it is durable.
+  Result<bool> commit(const InFlight& in_flight, SteadyTime deadline);
+
+  // Why it cannot be committed any more; nullopt when that is not known.
+  std::optional<Error> failure();
+
+  // It was open for so long that the brokers have ended it: not another instance.
+  bool has_timed_out() const;
+
+ private:
+  Result<void> produce_progress(const InFlight& in_flight);
+
+  const ExactlyOnce config_;
+  const size_t max_bytes_;
+  Millis timeout_{60000};
+  kafka::Producer* producer_ = nullptr;
+  std::optional<kafka::Transactions> transactions_;
+  int32_t partition_ = 0;  // of the offset topic
+  bool is_ready_ = false;
+  bool is_open_ = false;
+  bool is_committing_ = false;
+  Progress stored_;
+  Progress next_;           // what the transaction stores
+  std::string stored_map_;  // as Debezium and we write it
+  std::string next_map_;    // librdkafka points to it until the commit
+  SteadyTime begun_{};
+  SteadyTime commit_begun_{};
+  SteadyTime ended_{};
+  SteadyTime rests_until_{};  // so that commits do not take all the time
+};
+
+}  // namespace millrace
