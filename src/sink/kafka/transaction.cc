@@ -18,6 +18,10 @@ constexpr std::chrono::seconds kLoadTimeout{15};
 // records wait for few milliseconds, under larger load the commits cost little.
 constexpr int kRest = 2;
 constexpr Millis kLongestRest{100};
+constexpr Millis kAskedAgain{20};
+constexpr std::chrono::microseconds kGapGrows{1000};
+constexpr std::chrono::microseconds kLeastGap{1000};
+constexpr std::chrono::microseconds kMostGap{10000};
 constexpr uint64_t kOffsetNumber = 0;  // of the offset's delivery; records have numbers from 1
 
 }  // namespace
@@ -66,12 +70,25 @@ Result<Progress> Transaction::load() {
 
 Result<void> Transaction::begin() {
   if (is_open_) return {};
-  if (!is_ready_) return fail(ErrorKind::kBusy, "kafka: transactions are not prepared yet");
+  if (!is_ready_ || steady_now() < ended_ + gap_) {
+    return fail(ErrorKind::kBusy, "kafka: the next transaction cannot begin yet");
+  }
   auto begun = transactions_->begin();
   if (!begun) return begun;
   is_open_ = true;
+  is_heard_ = false;
   begun_ = steady_now();
   return {};
+}
+
+// The brokers refuse a transaction while they still write the end of the one before, and librdkafka
+// asks again after 20 ms. The gap is what they need, as far as the first deliveries tell: it grows
+// fast, and shrinks slowly.
+void Transaction::delivered() {
+  if (is_heard_ || !is_open_) return;
+  is_heard_ = true;
+  const bool was_refused = steady_now() >= begun_ + kAskedAgain;
+  gap_ = std::clamp(was_refused ? gap_ + kGapGrows : gap_ - kGapGrows / 20, kLeastGap, kMostGap);
 }
 
 bool Transaction::is_due(const InFlight& in_flight, bool at_once) const {

@@ -35,8 +35,11 @@ class Transaction {
   // What is stored. After prepare().
   Result<Progress> load();
 
-  // Before a record is produced.
+  // Before a record is produced. kBusy: not yet.
   Result<void> begin();
+
+  // A record was: how long the first took says how soon a transaction may follow another.
+  void delivered();
 
   // No more batches are to be handed over before it is committed.
   bool is_full(const InFlight& in_flight) const {
@@ -70,6 +73,7 @@ class Transaction {
   bool is_ready_ = false;
   bool is_open_ = false;
   bool is_committing_ = false;
+  bool is_heard_ = false;  // a delivery, since it was begun
   Progress stored_;
   Progress next_;           // what the transaction stores
   std::string stored_map_;  // as Debezium and we write it
@@ -77,6 +81,7 @@ class Transaction {
   SteadyTime begun_{};
   SteadyTime commit_begun_{};
   SteadyTime ended_{};
+  std::chrono::microseconds gap_{4000};  // between two transactions
   SteadyTime rests_until_{};  // so that commits do not take all the time
 };
 
