@@ -78,7 +78,10 @@ Result<void> Transaction::begin() {
   is_open_ = true;
   is_heard_ = false;
   begun_ = steady_now();
-  return {};
+  // The offset as it stands: so its partition joins the transaction together with the first
+  // record's. librdkafka takes a millisecond for that, of processor time too, and the commit would
+  // wait for it.
+  return stored_map_.empty() ? Result<void>() : produce_offset(stored_map_);
 }
 
 // The brokers refuse a transaction while they still write the end of the one before, and librdkafka
@@ -128,13 +131,18 @@ Result<void> Transaction::produce_progress(const InFlight& in_flight) {
   in_flight.advance_over_handed(next_);
   next_map_ = stored_map_;
   if (!next_.contains(kSlotStream) && !next_.contains(kSnapshotStream)) return {};
+  next_map_ = to_offset_map(next_, stored_map_);
+  return produce_offset(next_map_);
+}
+
+// `map` stays as it is until the transaction has ended.
+Result<void> Transaction::produce_offset(const std::string& map) {
   const auto topic = producer_->topic(config_.offsets.topic);
   if (!topic) return std::unexpected(topic.error());
-  next_map_ = to_offset_map(next_, stored_map_);
   return producer_->produce({.topic = *topic,
                              .partition = partition_,
                              .key = config_.offset_key,
-                             .value = next_map_,
+                             .value = map,
                              .headers = {},
                              .number = kOffsetNumber});
 }

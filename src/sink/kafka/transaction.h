@@ -63,6 +63,7 @@ class Transaction {
 
  private:
   Result<void> produce_progress(const InFlight& in_flight);
+  Result<void> produce_offset(const std::string& map);
 
   const ExactlyOnce config_;
   const size_t max_bytes_;
