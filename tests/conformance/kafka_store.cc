@@ -16,17 +16,20 @@ constexpr std::chrono::seconds kReadTimeout{30};
 class KafkaStore final : public Store {
  public:
   // The broker advertises `gate_port` for the listener at `server_port`.
-  KafkaStore(std::string direct, int gate_port, int server_port)
-      : direct_(std::move(direct)), gate_(gate_port, server_port) {}
+  KafkaStore(std::string direct, int gate_port, int server_port, bool exactly_once)
+      : direct_(std::move(direct)), gate_(gate_port, server_port), exactly_once_(exactly_once) {}
 
   Traits traits() const override {
-    return {.doubles = -1, .refuses = true, .can_hold = true, .can_go_away = true};
+    return {.keeps_progress = exactly_once_,
+            .doubles = exactly_once_ ? 0 : -1,
+            .refuses = true, .can_hold = true, .can_go_away = true};
   }
 
   std::unique_ptr<Sink> make_sink(const SinkContext& context) override {
     KafkaSinkConfig config;
     config.client["bootstrap.servers"] = "127.0.0.1:" + std::to_string(gate_.port());
     config.client["message.max.bytes"] = "10000000";  // it is the broker that refuses
+    if (exactly_once_) config.exactly_once = exactly_once(config.client);
     return make_kafka_sink(config, context);
   }
 
@@ -42,7 +45,8 @@ class KafkaStore final : public Store {
             std::from_chars(key.data() + digits, key.data() + key.size(), item.id);
           }
           out.push_back(std::move(item));
-        }));
+        },
+        kafka::OpenTransactions::kWaitFor));
     return out;
   }
 
@@ -55,18 +59,31 @@ class KafkaStore final : public Store {
   void come_back() override { gate_.set(Gate::State::kOpen); }
 
  private:
+  ExactlyOnce exactly_once(const kafka::Properties& client) const {
+    ExactlyOnce out;
+    out.group_id = "conformance";
+    out.offsets.topic = "conformance_offsets";
+    out.offsets.partitions = 2;
+    out.offsets.replication_factor = 1;
+    out.offsets.producer = out.offsets.consumer = client;
+    out.offsets.consumer.erase("message.max.bytes");
+    out.bind(run(), "conformance");
+    return out;
+  }
+
   const std::string direct_;
   Gate gate_;
+  const bool exactly_once_;
 };
 
 }  // namespace
 
-std::unique_ptr<Store> make_kafka_store() {
+std::unique_ptr<Store> make_kafka_store(bool exactly_once) {
   const char* direct = std::getenv("MILLRACE_TEST_KAFKA_DIRECT");
   const char* gate = std::getenv("MILLRACE_TEST_KAFKA_GATE");
   const char* behind = std::getenv("MILLRACE_TEST_KAFKA_BEHIND_GATE");
   if (direct == nullptr || gate == nullptr || behind == nullptr) return nullptr;
-  return std::make_unique<KafkaStore>(direct, std::atoi(gate), std::atoi(behind));
+  return std::make_unique<KafkaStore>(direct, std::atoi(gate), std::atoi(behind), exactly_once);
 }
 
 }  // namespace millrace::conformance

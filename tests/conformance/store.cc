@@ -6,8 +6,8 @@ namespace millrace::conformance {
 
 namespace {
 
-constexpr std::string_view kNames[] = {"file",          "stdout", "duckdb_history",
-                                       "duckdb_mirror", "kafka",  "email"};
+constexpr std::string_view kNames[] = {"file",  "stdout",     "duckdb_history", "duckdb_mirror",
+                                       "kafka", "kafka_once", "email"};
 
 std::string new_run_name() {
   static int number = 0;
@@ -27,7 +27,8 @@ std::unique_ptr<Store> make_store(std::string_view name) {
   if (name == "stdout") return make_stdout_store();
   if (name == "duckdb_history") return make_duckdb_store(false);
   if (name == "duckdb_mirror") return make_duckdb_store(true);
-  if (name == "kafka") return make_kafka_store();
+  if (name == "kafka") return make_kafka_store(false);
+  if (name == "kafka_once") return make_kafka_store(true);
   if (name == "email") return make_email_store();
   return nullptr;
 }

@@ -76,7 +76,7 @@ std::unique_ptr<Store> make_store(std::string_view name);
 std::unique_ptr<Store> make_file_store(const std::string& folder = "");
 std::unique_ptr<Store> make_duckdb_store(bool mirror, const std::string& folder = "");
 std::unique_ptr<Store> make_stdout_store();
-std::unique_ptr<Store> make_kafka_store();
+std::unique_ptr<Store> make_kafka_store(bool exactly_once);
 std::unique_ptr<Store> make_email_store();
 
 }  // namespace millrace::conformance

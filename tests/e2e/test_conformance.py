@@ -69,8 +69,14 @@ class SinkConformance(unittest.TestCase):
         self.on_a_small_disk("Real/*/duckdb_mirror_*")
 
     def test_kafka(self):
+        self.on_a_broker("Real/*/kafka_*:-*/kafka_once_*")
+
+    def test_kafka_exactly_once(self):
+        self.on_a_broker("Real/*/kafka_once_*")
+
+    def on_a_broker(self, pattern):
         with Broker(gated=True) as broker:
-            self.suite("Real/*/kafka_*", {"MILLRACE_TEST_KAFKA_DIRECT": broker.address, "MILLRACE_TEST_KAFKA_GATE": str(broker.gate),
+            self.suite(pattern, {"MILLRACE_TEST_KAFKA_DIRECT": broker.address, "MILLRACE_TEST_KAFKA_GATE": str(broker.gate),
                                      "MILLRACE_TEST_KAFKA_BEHIND_GATE": str(broker.behind)})
 
     def test_email(self):

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from support import waiting
@@ -150,9 +150,9 @@ def topics(address, prefix=""):
     return sorted(t for t in admin(address).list_topics(timeout=10).topics if t.startswith(prefix))
 
 
-def _consumer(address):
+def _consumer(address, isolation="read_committed"):
     return Consumer({"bootstrap.servers": address, "group.id": "judge", "enable.auto.commit": False, "log_level": 0,
-                     "auto.offset.reset": "earliest", "enable.partition.eof": False})
+                     "auto.offset.reset": "earliest", "enable.partition.eof": True, "isolation.level": isolation})
 
 
 def _ends(consumer, topic):
@@ -170,11 +170,12 @@ def ends(address, topic):
         consumer.close()
 
 
-def read(address, topic, since=None):
-    """All records that the topic has now, as confluent messages, ordered by partition and offset. since: what ends() gave, to leave out what was before."""
-    consumer = _consumer(address)
+def read(address, topic, since=None, whole=False):
+    """All records that the topic has now, as confluent messages, ordered by partition and offset; of transactions, what is committed. since: what
+    ends() gave, to leave out what was before. whole: waits for the end of transactions that are open."""
+    consumer, judge = _consumer(address), _consumer(address, "read_uncommitted" if whole else "read_committed")
     try:
-        ends = {p: (max(low, (since or {}).get(p, 0)), high) for p, (low, high) in _ends(consumer, topic).items()}
+        ends = {p: (max(low, (since or {}).get(p, 0)), high) for p, (low, high) in _ends(judge, topic).items()}
         left = {p for p, (low, high) in ends.items() if high > low}
         consumer.assign([TopicPartition(topic, p, ends[p][0]) for p in left])
         out, patience = [], time.monotonic() + 20
@@ -185,19 +186,21 @@ def read(address, topic, since=None):
             if batch:
                 patience = time.monotonic() + 20
             for message in batch:
-                if message.error():
+                is_end = message.error() and message.error().code() == KafkaError._PARTITION_EOF
+                if message.error() and not is_end:
                     raise KafkaException(message.error())
-                if message.offset() < ends[message.partition()][1]:
+                if not is_end and message.offset() < ends[message.partition()][1]:
                     out.append(message)
-                if message.offset() + 1 >= ends[message.partition()][1]:
+                if message.offset() + (not is_end) >= ends[message.partition()][1]:  # the last one may be a transaction's end
                     left.discard(message.partition())
         return sorted(out, key=lambda m: (m.partition(), m.offset()))
     finally:
         consumer.close()
+        judge.close()
 
 
 def count(address, topic):
-    """How many records the topic holds now; 0 when there is no such topic."""
+    """How many records the topic holds now (ends of transactions too); 0 when there is no such topic."""
     consumer = _consumer(address)
     try:
         found = consumer.list_topics(topic, timeout=10).topics.get(topic)
