@@ -40,7 +40,7 @@ bool can_go_away(const Traits& traits) {
 }
 
 bool answers(const Traits& traits) {
-  return traits.can_hold && traits.can_go_away;
+  return traits.can_hold && traits.can_go_away && !traits.needs_answers;
 }
 
 bool keeps_progress(const Traits& traits) {

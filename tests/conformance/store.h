@@ -27,6 +27,8 @@ struct Traits {
   bool refuses = false;   // some item is refused for good (Item::refused)
   bool can_hold = false;  // the store can keep the sink waiting
   bool can_go_away = false;
+  // Nothing counts before the store has answered what was sent earlier: a transaction's end.
+  bool needs_answers = false;
   bool keyless = false;  // the table has no key, so that a second copy shows
   // How long the suite waits for what must come, and by how much a call may outlast its deadline on
   // a loaded machine (what truly waits does so for longer).
