@@ -21,7 +21,7 @@ MAY_INCLUDE = {
     "source": PLAIN | {"wire"},
     "transform": PLAIN | {"wire"},
     "convert": PLAIN | {"wire"},
-    "sink": PLAIN | {"wire", "convert"},
+    "sink": PLAIN | {"wire", "convert", "store"},
     "store": PLAIN | {"wire"},
     "pipeline": PLAIN | {"source", "transform", "convert", "sink", "store"},
     "worker": PLAIN | {"wire", "source", "transform", "convert", "sink", "store", "pipeline"},

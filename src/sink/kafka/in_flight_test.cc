@@ -10,12 +10,15 @@ class InFlightTest : public ::testing::Test {
   BatchView view(uint64_t seq, size_t records) {
     auto batch = std::make_shared<Batch>(nullptr);
     batch->seq = seq;
+    batch->offset.lsn = seq;
+    batch->offset.position = {seq, 0};
     auto own = std::make_shared<std::vector<Record>>(records);
     for (size_t i = 0; i < records; ++i)
       (*own)[i].change = static_cast<uint32_t>(i / 2);
     BatchView out;
     out.batch = batch;
     out.records = *own;
+    out.made_bytes = 100;
     out.keep.push_back(own);
     return out;
   }
@@ -111,6 +114,41 @@ TEST_F(InFlightTest, AChangeIsRefusedOnce) {
   EXPECT_TRUE(in_flight_.refuse(numbers[0]));
   EXPECT_FALSE(in_flight_.refuse(numbers[1]));
   EXPECT_TRUE(in_flight_.refuse(numbers[2]));
+}
+
+TEST_F(InFlightTest, HandedOverBatchesAreThoseBeforeTheNextRecord) {
+  in_flight_.push(view(1, 2));
+  in_flight_.push(view(2, 1));
+  EXPECT_TRUE(in_flight_.at_boundary());
+  EXPECT_FALSE(in_flight_.has_handed());
+  in_flight_.next();
+  in_flight_.hand_over_next(10);
+  EXPECT_FALSE(in_flight_.at_boundary());
+  EXPECT_FALSE(in_flight_.has_handed());
+  in_flight_.next();
+  in_flight_.hand_over_next(10);
+  EXPECT_TRUE(in_flight_.at_boundary());
+  EXPECT_TRUE(in_flight_.has_handed());
+  Progress progress;
+  in_flight_.advance_over_handed(progress);
+  EXPECT_EQ(progress[std::string(kSlotStream)].lsn, 1U);
+  hand_over_all();
+  in_flight_.advance_over_handed(progress);
+  EXPECT_EQ(progress[std::string(kSlotStream)].lsn, 2U);
+}
+
+TEST_F(InFlightTest, WhatLeftAndWhatIsRewoundIsNotHandedOver) {
+  in_flight_.push(view(1, 1));
+  in_flight_.push(view(2, 1));
+  const auto numbers = hand_over_all();
+  const size_t both = in_flight_.handed_bytes();
+  in_flight_.settle(numbers[0], 10);
+  in_flight_.advance();
+  EXPECT_TRUE(in_flight_.has_handed());
+  EXPECT_LT(in_flight_.handed_bytes(), both);
+  in_flight_.rewind(false);
+  EXPECT_FALSE(in_flight_.has_handed());
+  EXPECT_EQ(in_flight_.handed_bytes(), 0U);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "sink/kafka/in_flight.h"
+#include "sink/kafka/silence.h"
 #include "sink/kafka/topics.h"
 #include "sink/kafka/transaction.h"
 #include "wire/kafka/producer.h"
@@ -17,8 +18,6 @@ namespace {
 
 constexpr std::chrono::seconds kConnectTimeout{5};
 constexpr Millis kFlushSlice{50};
-constexpr Millis kQuiet{5000};    // without a delivery: time to say so, and to look again
-constexpr Millis kAskTime{1000};  // for finding out why
 constexpr Millis kLastWords{500};
 // What librdkafka allocates for a record and for a header, beside their bytes (measured, rounded
 // up).
@@ -40,8 +39,8 @@ size_t cost(const Record& record) {
 class KafkaSink final : public Sink, private kafka::DeliveryListener {
  public:
   KafkaSink(KafkaSinkConfig config, const SinkContext& context)
-      : config_(std::move(config)), context_(context), max_bytes_(max_bytes()) {
-    if (config_.exactly_once) transaction_.emplace(*config_.exactly_once, transaction_bytes());
+      : config_(std::move(config)), context_(context), max_bytes_(in_flight_bytes(config_, context)) {
+    if (config_.exactly_once) transaction_.emplace(*config_.exactly_once, transaction_bytes(context));
   }
 
   Result<std::optional<Progress>> open() override {
@@ -73,7 +72,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
       alone_until_ = 0;
       if (auto made = start_producer(); !made) return made;
     }
-    if (in_flight_.empty()) heard_ = steady_now();
+    if (in_flight_.empty()) silence_.is_over();
     in_flight_.push(std::move(view));
     return hand_over();
   }
@@ -84,7 +83,9 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     do {
       if (auto worked = work(deadline); !worked) return std::unexpected(worked.error());
     } while (durable_ == before && !in_flight_.empty() && steady_now() < deadline);
-    return SinkReport{durable_, waits_for()};
+    const bool waits = producer_ != nullptr && !in_flight_.empty() &&
+                       (!transaction_ || in_flight_.outstanding() || transaction_->is_committing());
+    return SinkReport{durable_, waits ? silence_.reason(producer_->client()) : std::string()};
   }
 
   Result<SinkReport> drain(SteadyTime deadline) override {
@@ -100,8 +101,6 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   size_t bytes_held() const override { return in_flight_.bytes(); }
 
  private:
-  size_t max_bytes() const;
-  size_t transaction_bytes() const;
   bool is_idempotent() const;
   Result<void> start_producer();
   Result<void> hand_over();
@@ -109,16 +108,14 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   Result<void> work(SteadyTime deadline);
   void wait(SteadyTime deadline);
   Result<void> go_over_refusals();
-  Error judge(Error told);
+  Error judge(const Error& told);
   bool is_commit_due();
-  bool waits_for_commit();
   Result<void> commit_failed(const Error& error);
   void delivered(uint64_t number, const Error* error) override;
   Result<void> refuse(uint64_t number, const Error& error);
   Result<void> send_alone(const Error& why);
   Result<void> send_again();
   Result<void> settle(SteadyTime deadline);
-  std::string waits_for();
 
   const KafkaSinkConfig config_;
   const SinkContext context_;
@@ -133,26 +130,10 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
   bool letters_to_flush_ = false;
   bool drains_ = false;  // all is to be durable as soon as it can be
-  SteadyTime heard_ = steady_now();  // a delivery, or nothing was to be delivered
-  SteadyTime asked_{};               // when waits_ was found out
-  std::string waits_;
+  Silence silence_;
   std::optional<Error> fault_;                       // told by a delivery
   std::vector<std::pair<uint64_t, Error>> refused_;  // told by deliveries
 };
-
-size_t KafkaSink::max_bytes() const {
-  if (config_.in_flight_max_bytes.value > 0)
-    return static_cast<size_t>(config_.in_flight_max_bytes.value);
-  constexpr size_t kWithoutBudget = size_t{8} << 20;
-  return context_.budget == nullptr ? kWithoutBudget : context_.budget->max() / 4;
-}
-
-// What a transaction holds has to stay until it is committed. Each costs some 15 ms without records
-// on the way: with 12 MiB a backlog takes 8 % longer than without transactions, with 8 MiB 20 %.
-size_t KafkaSink::transaction_bytes() const {
-  constexpr size_t kWithoutBudget = size_t{12} << 20;
-  return context_.memory_share == 0 ? kWithoutBudget : context_.memory_share / 8 * 3;
-}
 
 bool KafkaSink::is_idempotent() const {
   const auto told = config_.client.find("enable.idempotence");
@@ -185,7 +166,8 @@ Result<void> KafkaSink::start_producer() {
 
 // As many records as there is room for. Stops at a topic that is not known yet: work() prepares it.
 Result<void> KafkaSink::hand_over() {
-  while (in_flight_.bytes() < max_bytes_ && !waits_for_commit()) {
+  while (in_flight_.bytes() < max_bytes_) {
+    if (transaction_ && transaction_->holds_back(in_flight_, alone_until_ != 0)) return {};
     const InFlight::Place place = in_flight_.next();
     if (place.record == nullptr) return {};
     if (in_flight_.is_refused(in_flight_.next_number())) {
@@ -264,22 +246,13 @@ void KafkaSink::wait(SteadyTime deadline) {
 }
 
 bool KafkaSink::is_commit_due() {
-  if (!transaction_ || !in_flight_.has_handed() || !in_flight_.at_boundary()) return false;
-  return transaction_->is_due(in_flight_, drains_ || alone_until_ != 0);
-}
-
-// Records that are sent alone are committed batch by batch: a refused one undoes no more than that.
-bool KafkaSink::waits_for_commit() {
-  if (!transaction_) return false;
-  const bool at_end = in_flight_.has_handed() && in_flight_.at_boundary();
-  return transaction_->is_committing() ||
-         (at_end && (alone_until_ != 0 || transaction_->is_full(in_flight_)));
+  return transaction_ && transaction_->is_due(in_flight_, drains_ || alone_until_ != 0);
 }
 
 void KafkaSink::delivered(uint64_t number, const Error* error) {
   const InFlight::Place place = in_flight_.at(number);
   if (place.record == nullptr) return;
-  heard_ = steady_now();
+  silence_.is_over();
   if (error == nullptr) {
     in_flight_.settle(number, cost(*place.record));
     if (transaction_) transaction_->delivered();
@@ -290,21 +263,6 @@ void KafkaSink::delivered(uint64_t number, const Error* error) {
     // A topic that was there and is gone: the next open() asks for it anew.
     if (fault_->kind == ErrorKind::kNotFound) fault_->kind = ErrorKind::kUnreachable;
   }
-}
-
-// librdkafka repeats by itself, without a word, for as long as it takes.
-std::string KafkaSink::waits_for() {
-  const SteadyTime now = steady_now();
-  if (in_flight_.empty() || producer_ == nullptr) return {};
-  if (transaction_ && !in_flight_.outstanding() && !transaction_->is_committing()) return {};
-  if (now < heard_ + kQuiet) return {};
-  if (asked_ > heard_ && now < asked_ + kQuiet) return waits_;
-  const auto connected = producer_->client().connect(now + kAskTime);
-  asked_ = steady_now();
-  waits_ = connected ? "kafka takes records and does not acknowledge them (are enough replicas in "
-                       "sync for the topic's min.insync.replicas? do the brokers have room?)"
-                     : connected.error().text();
-  return waits_;
 }
 
 // In a transaction a refused record undoes all that is not committed; it is left out the next time.
@@ -328,7 +286,7 @@ Result<void> KafkaSink::settle(SteadyTime deadline) {
     const auto done = is_due ? transaction_->commit(in_flight_, deadline) : Result<bool>(false);
     if (!done) return commit_failed(done.error());
     if (!*done) return {};
-    heard_ = steady_now();
+    silence_.is_over();
   }
   durable_ = std::max(durable_, in_flight_.advance());
   return {};
@@ -340,16 +298,8 @@ Result<void> KafkaSink::commit_failed(const Error& error) {
   return std::unexpected(judge(fault_.value_or(error)));
 }
 
-// What stands behind an error that ends a transaction.
-Error KafkaSink::judge(Error told) {
-  if (!transaction_) return told;
-  if (const auto& fatal = producer_->client().fatal()) told = *fatal;
-  if (told.kind == ErrorKind::kUnreachable) return transaction_->failure().value_or(told);
-  if (told.kind == ErrorKind::kRefused && transaction_->has_timed_out()) {
-    return {ErrorKind::kUnreachable, "kafka: the brokers have ended a transaction that was open for "
-                                     "longer than transaction.timeout.ms"};
-  }
-  return told;
+Error KafkaSink::judge(const Error& told) {
+  return transaction_ ? transaction_->judge(told) : told;
 }
 
 Result<void> KafkaSink::refuse(uint64_t number, const Error& error) {

@@ -66,6 +66,14 @@ KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
 // Names beyond kKafkaSinkFields that count, for find_unknown().
 std::vector<std::string_view> kafka_sink_setting_names();
 
+// Of records that librdkafka may have.
+size_t in_flight_bytes(const KafkaSinkConfig& config, const SinkContext& context);
+
+// Of batches that a transaction may hold; they stay until it is committed. Each transaction costs
+// some 15 ms without records on the way: with 12 MiB a backlog takes 8 % longer than without
+// transactions, with 8 MiB 20 %.
+size_t transaction_bytes(const SinkContext& context);
+
 std::unique_ptr<Sink> make_kafka_sink(const KafkaSinkConfig& config, const SinkContext& context);
 
 // What is stored with the records; nullopt: at least once. Changes nothing.

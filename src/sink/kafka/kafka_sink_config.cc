@@ -27,4 +27,16 @@ std::vector<std::string_view> kafka_sink_setting_names() {
   return out;
 }
 
+size_t in_flight_bytes(const KafkaSinkConfig& config, const SinkContext& context) {
+  constexpr size_t kWithoutBudget = size_t{8} << 20;
+  if (config.in_flight_max_bytes.value > 0)
+    return static_cast<size_t>(config.in_flight_max_bytes.value);
+  return context.budget == nullptr ? kWithoutBudget : context.budget->max() / 4;
+}
+
+size_t transaction_bytes(const SinkContext& context) {
+  constexpr size_t kWithoutBudget = size_t{12} << 20;
+  return context.memory_share == 0 ? kWithoutBudget : context.memory_share / 8 * 3;
+}
+
 }  // namespace millrace

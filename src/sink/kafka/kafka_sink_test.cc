@@ -223,5 +223,105 @@ TEST(KafkaSinkConfigTest, BrokersMayStandAsAnOverride) {
   EXPECT_TRUE(problems.empty());
 }
 
+class ExactlyOnceConfigTest : public ::testing::Test {
+ protected:
+  KafkaSinkConfig parse(const std::map<std::string, std::string>& more) {
+    Settings settings;
+    settings.set("bootstrap.servers", "a:1", "c.json");
+    for (const auto& [key, value] : more)
+      settings.set(key, value, "c.json");
+    problems_.clear();
+    return parse_kafka_sink(settings, problems_);
+  }
+
+  Problems problems_;
+};
+
+TEST_F(ExactlyOnceConfigTest, RequiredOrTheWorkersEnabledTurnsItOn) {
+  const std::string topic = "offset.storage.topic";
+  EXPECT_FALSE(parse({}).exactly_once);
+  EXPECT_FALSE(parse({{"exactly.once.support", "requested"}}).exactly_once);
+  EXPECT_FALSE(parse({{"exactly.once.source.support", "preparing"}}).exactly_once);
+  EXPECT_TRUE(parse({{"exactly.once.support", "required"}, {topic, "o"}}).exactly_once);
+  EXPECT_TRUE(parse({{"exactly.once.source.support", "ENABLED"}, {topic, "o"}}).exactly_once);
+  EXPECT_TRUE(problems_.empty());
+}
+
+TEST_F(ExactlyOnceConfigTest, TheTransactionalIdIsConnects) {
+  auto config = parse({{"exactly.once.support", "required"},
+                       {"offset.storage.topic", "o"},
+                       {"group.id", "workers"}});
+  ASSERT_TRUE(config.exactly_once);
+  config.exactly_once->bind("inventory", "dbz");
+  EXPECT_EQ(config.exactly_once->transactional_id, "workers-inventory-0");
+  EXPECT_EQ(config.exactly_once->offset_key, R"(["inventory",{"server":"dbz"}])");
+}
+
+TEST_F(ExactlyOnceConfigTest, OffsetsInAFileAndNoIdempotenceCannotTakePart) {
+  parse({{"exactly.once.support", "required"}, {"enable.idempotence", "false"}});
+  ASSERT_EQ(problems_.size(), 2U);
+  EXPECT_EQ(problems_[0].key, "offset.storage.topic");
+  EXPECT_FALSE(problems_[0].cure.empty());
+  EXPECT_EQ(problems_[1].key, "enable.idempotence");
+  EXPECT_EQ(problems_[1].origin, "c.json");
+}
+
+TEST_F(ExactlyOnceConfigTest, ABoundaryThatTheConnectorChoosesDoesNotExist) {
+  parse({{"transaction.boundary", "connector"}});
+  EXPECT_EQ(problems_.size(), 1U);
+}
+
+// The mock has no markers: what is aborted stays readable, so these tests look at what is told.
+class ExactlyOnceTest : public KafkaSinkTest {
+ protected:
+  void SetUp() override {
+    rd_kafka_mock_topic_create(cluster_, "offsets", 2, 1);
+    config_.exactly_once.emplace();
+    ExactlyOnce& once = *config_.exactly_once;
+    once.group_id = "g";
+    once.offsets.topic = "offsets";
+    once.offsets.producer = once.offsets.consumer = config_.client;
+    once.bind("c", "s");
+    sink_ = make_kafka_sink(config_, context_);
+  }
+
+  BatchView view_at(uint64_t seq, const std::vector<std::pair<std::string, std::string>>& records) {
+    BatchView out = view(seq, records);
+    auto& offset = std::const_pointer_cast<Batch>(out.batch)->offset;
+    offset.lsn = offset.lsn_proc = seq * 100;
+    offset.position = {seq * 100, 1};
+    return out;
+  }
+
+  Lsn reopened() {
+    const auto opened = sink_->open();
+    EXPECT_TRUE(opened) << opened.error().text();
+    if (!opened || !*opened) return ~Lsn{0};
+    const auto slot = (*opened)->find(kSlotStream);
+    return slot == (*opened)->end() ? 0 : slot->second.lsn;
+  }
+};
+
+TEST_F(ExactlyOnceTest, TheProgressComesBackWithTheData) {
+  EXPECT_EQ(reopened(), 0U);
+  ASSERT_TRUE(sink_->write(view_at(1, {{"k", "1"}, {"k", "2"}})));
+  EXPECT_EQ(drain(), 1U);
+  ASSERT_TRUE(sink_->write(view_at(2, {})));  // a position alone
+  EXPECT_EQ(drain(), 2U);
+  EXPECT_EQ(reopened(), 200U);
+  EXPECT_THAT(values(), ElementsAre("k=1", "k=2"));
+}
+
+TEST_F(ExactlyOnceTest, ATooLargeRecordIsALetterAndTheTransactionGoesOn) {
+  config_.client["message.max.bytes"] = "2000";
+  sink_ = make_kafka_sink(config_, context_);
+  reopened();
+  ASSERT_TRUE(sink_->write(view_at(1, {{"k", "1"}, {"k", std::string(3000, 'x')}, {"k", "3"}})));
+  EXPECT_EQ(drain(), 1U);
+  EXPECT_THAT(letters_.ordinals, ElementsAre(2));
+  EXPECT_EQ(letters_.flushed, 1U);
+  EXPECT_THAT(values(), ElementsAre("k=1", "k=3"));
+}
+
 }  // namespace
 }  // namespace millrace

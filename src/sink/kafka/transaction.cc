@@ -94,10 +94,18 @@ void Transaction::delivered() {
   gap_ = std::clamp(was_refused ? gap_ + kGapGrows : gap_ - kGapGrows / 20, kLeastGap, kMostGap);
 }
 
-bool Transaction::is_due(const InFlight& in_flight, bool at_once) const {
+bool Transaction::holds_back(InFlight& in_flight, bool batch_by_batch) const {
   if (is_committing_) return true;
-  if (at_once || in_flight.handed_bytes() >= max_bytes_) return true;
+  const bool may_end = batch_by_batch || is_full(in_flight);
+  return may_end && in_flight.has_handed() && in_flight.at_boundary();
+}
+
+bool Transaction::is_due(InFlight& in_flight, bool at_once) const {
+  if (!in_flight.has_handed() || !in_flight.at_boundary()) return false;
+  if (is_committing_) return true;
   const SteadyTime now = steady_now();
+  if (!is_open_ && now < ended_ + gap_) return false;
+  if (at_once || in_flight.handed_bytes() >= max_bytes_) return true;
   if (!is_open_) return now >= ended_ + kLongestIdle;  // no records: only the position has moved
   if (config_.boundary == TransactionBoundary::kInterval) return now >= rests_until_;
   if (now >= begun_ + kLongest) return true;
@@ -147,6 +155,7 @@ Result<void> Transaction::produce_offset(const std::string& map) {
                              .number = kOffsetNumber});
 }
 
+// Why it cannot be committed; nullopt when that is not known.
 std::optional<Error> Transaction::failure() {
   if (!is_open_) return std::nullopt;
   // One that has failed says why when it is asked to commit.
@@ -155,8 +164,16 @@ std::optional<Error> Transaction::failure() {
   return asked.error();
 }
 
-bool Transaction::has_timed_out() const {
-  return is_open_ && steady_now() >= begun_ + timeout_;
+Error Transaction::judge(const Error& told) {
+  const auto& fatal = producer_->client().fatal();
+  const Error& error = fatal ? *fatal : told;
+  if (error.kind == ErrorKind::kUnreachable) return failure().value_or(error);
+  const bool has_timed_out = is_open_ && steady_now() >= begun_ + timeout_;
+  if (error.kind == ErrorKind::kRefused && has_timed_out) {
+    return {ErrorKind::kUnreachable, "kafka: the brokers have ended a transaction that was open for "
+                                     "longer than transaction.timeout.ms"};
+  }
+  return error;
 }
 
 }  // namespace millrace

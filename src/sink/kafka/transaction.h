@@ -48,22 +48,24 @@ class Transaction {
 
   bool is_committing() const { return is_committing_; }
 
-  // Whether it is time. At a boundary of batches only.
-  bool is_due(const InFlight& in_flight, bool at_once) const;
+  // What is not handed over yet belongs to the next one. batch_by_batch: each batch has its own.
+  bool holds_back(InFlight& in_flight, bool batch_by_batch) const;
+
+  // Whether it is time to commit; only at a boundary of batches.
+  bool is_due(InFlight& in_flight, bool at_once) const;
 
   // Commits what is handed over, with the progress over it. False: not done yet, to be called again.
   // After true it is durable.
   Result<bool> commit(const InFlight& in_flight, SteadyTime deadline);
 
-  // Why it cannot be committed any more; nullopt when that is not known.
-  std::optional<Error> failure();
-
-  // It was open for so long that the brokers have ended it: not another instance.
-  bool has_timed_out() const;
+  // What stands behind an error of the producer. One that the brokers' own end of a transaction
+  // caused may pass; that of another instance may not.
+  Error judge(const Error& told);
 
  private:
   Result<void> produce_progress(const InFlight& in_flight);
   Result<void> produce_offset(const std::string& map);
+  std::optional<Error> failure();
 
   const ExactlyOnce config_;
   const size_t max_bytes_;
