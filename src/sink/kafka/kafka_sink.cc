@@ -19,6 +19,7 @@ namespace {
 constexpr std::chrono::seconds kConnectTimeout{5};
 constexpr Millis kFlushSlice{50};
 constexpr Millis kLastWords{500};
+constexpr Millis kLook{2};  // whether it is time to commit
 // What librdkafka allocates for a record and for a header, beside their bytes (measured, rounded
 // up).
 constexpr size_t kRecordOverhead = 256;
@@ -236,11 +237,14 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
 }
 
 void KafkaSink::wait(SteadyTime deadline) {
-  const bool commits = is_commit_due();
-  if (commits || transaction_ || !in_flight_.front_settled()) {
-    const bool nothing_comes = commits || in_flight_.empty() || (!transaction_ && !in_flight_.outstanding());
-    producer_->client().poll(nothing_comes ? steady_now() : deadline);
+  SteadyTime until = steady_now();
+  const bool is_done = transaction_ ? in_flight_.empty() || is_commit_due() : in_flight_.front_settled();
+  if (!is_done && in_flight_.outstanding()) {
+    until = deadline;
+  } else if (!is_done && transaction_) {
+    until = std::min(deadline, until + kLook);
   }
+  if (transaction_ || !is_done) producer_->client().poll(until);
   // The word on the record that was the cause comes after the word that all is over.
   if (producer_->client().fatal()) producer_->flush(steady_now() + kLastWords);
 }
