@@ -22,7 +22,9 @@ class KafkaStore final : public Store {
   Traits traits() const override {
     return {.keeps_progress = exactly_once_,
             .doubles = exactly_once_ ? 0 : -1,
-            .refuses = true, .can_hold = true, .can_go_away = true,
+            .refuses = true,
+            .can_hold = true,
+            .can_go_away = true,
             .needs_answers = exactly_once_};
   }
 

@@ -73,8 +73,9 @@ inline constexpr FieldSpec kExactlyOnceFields[] = {
          .check = at_least<1>}),
     field<&ExactlyOnceSettings::group_id>(
         "group.id",
-        {.doc = "Of Connect's worker: transactional.id is <group.id>-<connector>-0, so that millrace "
-                "and a Connect worker of that group shut each other out.",
+        {.doc =
+             "Of Connect's worker: transactional.id is <group.id>-<connector>-0, so that millrace "
+             "and a Connect worker of that group shut each other out.",
          .importance = Importance::kLow}),
 };
 

@@ -51,9 +51,12 @@ class InFlight {
 
   // Whole batches stand before the next record: none is handed over in part.
   bool at_boundary();
+
   bool has_handed() const { return cursor_ > 0; }
+
   // Moves `progress` over the batches that are handed over whole. Only at a boundary.
   void advance_over_handed(Progress& progress) const;
+
   // Of the batches that are handed over, and of what was made of them.
   size_t handed_bytes() const { return handed_bytes_; }
 

@@ -40,8 +40,11 @@ size_t cost(const Record& record) {
 class KafkaSink final : public Sink, private kafka::DeliveryListener {
  public:
   KafkaSink(KafkaSinkConfig config, const SinkContext& context)
-      : config_(std::move(config)), context_(context), max_bytes_(in_flight_bytes(config_, context)) {
-    if (config_.exactly_once) transaction_.emplace(*config_.exactly_once, transaction_bytes(context));
+      : config_(std::move(config)),
+        context_(context),
+        max_bytes_(in_flight_bytes(config_, context)) {
+    if (config_.exactly_once)
+      transaction_.emplace(*config_.exactly_once, transaction_bytes(context));
   }
 
   Result<std::optional<Progress>> open() override {
@@ -121,7 +124,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   const KafkaSinkConfig config_;
   const SinkContext context_;
   const size_t max_bytes_;
-  InFlight in_flight_;  // outlives the producer, which points to its bytes
+  InFlight in_flight_;                      // outlives the producer, which points to its bytes
   std::optional<Transaction> transaction_;  // nullopt: at least once; outlives the producer too
   std::unique_ptr<kafka::Producer> producer_;
   std::optional<Topics> topics_;
@@ -238,7 +241,8 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
 
 void KafkaSink::wait(SteadyTime deadline) {
   SteadyTime until = steady_now();
-  const bool is_done = transaction_ ? in_flight_.empty() || is_commit_due() : in_flight_.front_settled();
+  const bool is_done =
+      transaction_ ? in_flight_.empty() || is_commit_due() : in_flight_.front_settled();
   if (!is_done && in_flight_.outstanding()) {
     until = deadline;
   } else if (!is_done && transaction_) {

@@ -59,7 +59,8 @@ inline constexpr FieldSpec kKafkaSinkFields[] = {
          .importance = Importance::kLow}),
 };
 
-// Reads kKafkaSinkFields, kExactlyOnceFields, the client's settings and topic.creation.*; all problems at once.
+// Reads kKafkaSinkFields, kExactlyOnceFields, the client's settings and topic.creation.*; all
+// problems at once.
 KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
                                  std::string_view key_prefix = {});
 

@@ -10,7 +10,7 @@ namespace millrace {
 
 namespace {
 
-constexpr Millis kLongest{250};  // of a transaction under load
+constexpr Millis kLongest{250};      // of a transaction under load
 constexpr Millis kLongestIdle{500};  // for a position alone
 constexpr Millis kCommitSlice{100};
 constexpr std::chrono::seconds kLoadTimeout{15};
@@ -78,10 +78,7 @@ Result<void> Transaction::begin() {
   is_open_ = true;
   is_heard_ = false;
   begun_ = steady_now();
-  // The offset as it stands: so its partition joins the transaction together with the first
-  // record's. librdkafka takes a millisecond for that, of processor time too, and the commit would
-  // wait for it.
-  return stored_map_.empty() ? Result<void>() : produce_offset(stored_map_);
+  return {};
 }
 
 // The brokers refuse a transaction while they still write the end of the one before, and librdkafka
@@ -170,8 +167,9 @@ Error Transaction::judge(const Error& told) {
   if (error.kind == ErrorKind::kUnreachable) return failure().value_or(error);
   const bool has_timed_out = is_open_ && steady_now() >= begun_ + timeout_;
   if (error.kind == ErrorKind::kRefused && has_timed_out) {
-    return {ErrorKind::kUnreachable, "kafka: the brokers have ended a transaction that was open for "
-                                     "longer than transaction.timeout.ms"};
+    return {ErrorKind::kUnreachable,
+            "kafka: the brokers have ended a transaction that was open for "
+            "longer than transaction.timeout.ms"};
   }
   return error;
 }

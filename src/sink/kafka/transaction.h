@@ -1,8 +1,8 @@
 // The transaction that a Kafka sink writes into: when it begins, when it ends, and the progress
 // that is stored in it, so that either all of it is there or nothing (exactly once).
 //
-// One thread. Where it cannot be known whether a commit has happened (no answer, a fatal error), the
-// sink is opened again: a new producer ends what the old one has begun, and the stored progress
+// One thread. Where it cannot be known whether a commit has happened (no answer, a fatal error),
+// the sink is opened again: a new producer ends what the old one has begun, and the stored progress
 // tells.
 #pragma once
 
@@ -54,8 +54,8 @@ class Transaction {
   // Whether it is time to commit; only at a boundary of batches.
   bool is_due(InFlight& in_flight, bool at_once) const;
 
-  // Commits what is handed over, with the progress over it. False: not done yet, to be called again.
-  // After true it is durable.
+  // Commits what is handed over, with the progress over it. False: not done yet, to be called
+  // again. After true it is durable.
   Result<bool> commit(const InFlight& in_flight, SteadyTime deadline);
 
   // What stands behind an error of the producer. One that the brokers' own end of a transaction
@@ -85,7 +85,7 @@ class Transaction {
   SteadyTime commit_begun_{};
   SteadyTime ended_{};
   std::chrono::microseconds gap_{4000};  // between two transactions
-  SteadyTime rests_until_{};  // so that commits do not take all the time
+  SteadyTime rests_until_{};             // so that commits do not take all the time
 };
 
 }  // namespace millrace

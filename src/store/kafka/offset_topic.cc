@@ -67,15 +67,16 @@ Result<void> OffsetTopic::read(SteadyTime deadline) {
   if (auto opened = open(deadline); !opened) return opened;
   if (partitions_ == 0) return {};
   std::map<std::string, std::string, std::less<>> values;
-  auto done = kafka::read_topic(config_.consumer, config_.topic, deadline,
-                                [&](std::string_view key, std::string_view value) {
-                                  if (value.data() == nullptr) {
-                                    values.erase(std::string(key));
-                                  } else {
-                                    values.insert_or_assign(std::string(key), std::string(value));
-                                  }
-                                },
-                                kafka::OpenTransactions::kWaitFor);
+  auto done = kafka::read_topic(
+      config_.consumer, config_.topic, deadline,
+      [&](std::string_view key, std::string_view value) {
+        if (value.data() == nullptr) {
+          values.erase(std::string(key));
+        } else {
+          values.insert_or_assign(std::string(key), std::string(value));
+        }
+      },
+      kafka::OpenTransactions::kWaitFor);
   if (done) values_ = std::move(values);
   return done;
 }

@@ -30,7 +30,6 @@ class OffsetTopic final : private kafka::DeliveryListener {
   // What value() says; empty: nothing was ever stored.
   Result<Progress> progress(const std::string& key) const;
 
-
   // The last value of the key that was read or written; nullopt: none, or reset.
   std::optional<std::string> value(const std::string& key) const;
 

@@ -64,9 +64,10 @@ Class class_of(int code) {
               "check the host names in bootstrap.servers and advertised.listeners"};
     case RD_KAFKA_RESP_ERR__FENCED:
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
-      return {ErrorKind::kRefused,
-              "another instance with the same transactional.id has taken over: stop one of them, or "
-              "give them different names"};
+      return {
+          ErrorKind::kRefused,
+          "another instance with the same transactional.id has taken over: stop one of them, or "
+          "give them different names"};
     case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
       return {ErrorKind::kConfig,
               "set transaction.timeout.ms to at most the brokers' transaction.max.timeout.ms"};

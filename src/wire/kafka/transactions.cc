@@ -21,8 +21,8 @@ Result<bool> outcome(rd_kafka_error_t* told, const char* what) {
   const std::unique_ptr<rd_kafka_error_t, FreeError> error(told);
   if (error == nullptr) return true;
   if (rd_kafka_error_is_retriable(error.get()) != 0) return false;
-  Error out =
-      error_of(rd_kafka_error_code(error.get()), std::string("kafka, to ") + what + " transactions");
+  Error out = error_of(rd_kafka_error_code(error.get()),
+                       std::string("kafka, to ") + what + " transactions");
   out.message += std::string(" (") + rd_kafka_error_string(error.get()) + ")";
   return std::unexpected(std::move(out));
 }
