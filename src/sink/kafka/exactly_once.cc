@@ -12,14 +12,6 @@ namespace {
 
 constexpr std::chrono::seconds kReadTimeout{30};
 
-void need(bool is_met, const Settings& settings, std::string_view key_prefix, std::string_view key,
-          std::string message, std::string cure, Problems& problems) {
-  if (is_met) return;
-  const Setting* given = settings.find(key);
-  problems.push_back({Problem::Severity::kError, fmt::format("{}{}", key_prefix, key),
-                      given == nullptr ? "" : given->origin, std::move(message), std::move(cure)});
-}
-
 }  // namespace
 
 void ExactlyOnce::bind(std::string_view connector, std::string_view server) {
@@ -34,15 +26,22 @@ std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings, Problems
   if (read.support != ExactlyOnceSupport::kRequired && read.worker != WorkerExactlyOnce::kEnabled) {
     return std::nullopt;
   }
+  const auto error = [&](std::string_view key, std::string message, std::string cure) {
+    const Setting* given = settings.find(key);
+    problems.push_back({Problem::Severity::kError, fmt::format("{}{}", key_prefix, key),
+                        given == nullptr ? "" : given->origin, std::move(message),
+                        std::move(cure)});
+  };
   const Setting* topic = settings.find("offset.storage.topic");
-  need(topic != nullptr && !topic->value.empty(), settings, key_prefix, "offset.storage.topic",
-       "is missing: exactly once keeps the offsets in Kafka, in the records' own transactions",
-       "set offset.storage.topic to a topic's name (a file of offsets cannot take part), or set "
-       "exactly.once.support=requested and leave exactly.once.source.support out",
-       problems);
+  if (topic == nullptr || topic->value.empty()) {
+    error("offset.storage.topic",
+          "is missing: exactly once keeps the offsets in Kafka, in the records' own transactions",
+          "set offset.storage.topic to a topic's name (a file of offsets cannot take part), or set "
+          "exactly.once.support=requested and leave exactly.once.source.support out");
+  }
   const Setting* idempotence = settings.find("enable.idempotence");
-  need(idempotence == nullptr || !same_name(idempotence->value, "false"), settings, key_prefix,
-       "enable.idempotence", "is false, and transactions need it", "remove it", problems);
+  if (idempotence != nullptr && same_name(idempotence->value, "false"))
+    error("enable.idempotence", "is false, and transactions need it", "remove it");
   ExactlyOnce out{.boundary = read.boundary,
                   .interval = Millis(read.interval_ms),
                   .group_id = read.group_id,
