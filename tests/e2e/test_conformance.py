@@ -31,6 +31,10 @@ class SinkConformance(unittest.TestCase):
         passed = re.search(r"\[  PASSED  \] (\d+) test", run.stdout)
         self.assertGreaterEqual(int(passed[1]) if passed else 0, 5, run.stdout[-2000:])
 
+    def preloaded(self, library):
+        sanitizer = os.environ.get("ASAN_OPTIONS", "detect_leaks=1") + ":verify_asan_link_order=0"
+        return {"LD_PRELOAD": str(SUITE.parent / f"{library}.so"), "ASAN_OPTIONS": sanitizer}
+
     def on_a_small_disk(self, pattern):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-disk-"))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
@@ -40,9 +44,7 @@ class SinkConformance(unittest.TestCase):
     def on_disks_that_fail(self, env=None, limit=400):
         memory = "/dev/shm"  # whose calls fail as those of a disk do, and whose syncs take no time
         folder = {"TMPDIR": memory} if os.access(memory, os.W_OK) else {}
-        library = SUITE.parent / "faulty_disk.so"
-        sanitizer = os.environ.get("ASAN_OPTIONS", "detect_leaks=1") + ":verify_asan_link_order=0"
-        self.suite("*DiskFaults*", {"LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer, **folder, **(env or {})}, limit=limit)
+        self.suite("*DiskFaults*", {**self.preloaded("faulty_disk"), **folder, **(env or {})}, limit=limit)
 
     def test_disks_that_fail(self):
         self.on_disks_that_fail()
@@ -74,10 +76,15 @@ class SinkConformance(unittest.TestCase):
     def test_kafka_exactly_once(self):
         self.on_a_broker("Real/*/kafka_once_*")
 
-    def on_a_broker(self, pattern):
+    def test_kafka_exactly_once_with_a_slow_thread_of_librdkafka(self):
+        cases = ("DeliversInOrder", "GoesAway", "IsAway", "IsReconnected", "TakesTheSameAgain", "Dies")
+        self.on_a_broker(":".join(f"Real/*/kafka_once_{name}" for name in cases),
+                         {**self.preloaded("slow_kafka_thread"), "SLOW_KAFKA_THREAD": "3000"})
+
+    def on_a_broker(self, pattern, env=None):
         with Broker(gated=True) as broker:
             self.suite(pattern, {"MILLRACE_TEST_KAFKA_DIRECT": broker.address, "MILLRACE_TEST_KAFKA_GATE": str(broker.gate),
-                                     "MILLRACE_TEST_KAFKA_BEHIND_GATE": str(broker.behind)})
+                                 "MILLRACE_TEST_KAFKA_BEHIND_GATE": str(broker.behind), **(env or {})})
 
     def test_email(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-mails-"))

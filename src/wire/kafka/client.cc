@@ -8,6 +8,7 @@
 
 #include "wire/kafka/client_log.h"
 #include "wire/kafka/errors.h"
+#include "wire/kafka/transactions.h"
 
 namespace millrace::kafka {
 
@@ -146,6 +147,7 @@ Client::~Client() {
   state_->listener = nullptr;
   rd_kafka_purge(state_->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
+  leave_transaction(state_->handle);
   rd_kafka_destroy(state_->handle);
 }
 

@@ -11,14 +11,22 @@ namespace {
 // librdkafka asks its own thread for every step: a call that gives up before that one had a turn
 // would begin anew each time.
 constexpr int kLeastMs = 20;
+constexpr int kLeaveMs = 500;
 
 struct FreeError {
   void operator()(rd_kafka_error_t* error) const { rd_kafka_error_destroy(error); }
 };
 
+using OwnedError = std::unique_ptr<rd_kafka_error_t, FreeError>;
+
+rd_kafka_resp_err_t code_of(rd_kafka_error_t* told) {
+  const OwnedError error(told);
+  return rd_kafka_error_code(error.get());  // of none: no error
+}
+
 // False: it goes on, and is to be asked again.
 Result<bool> outcome(rd_kafka_error_t* told, const char* what) {
-  const std::unique_ptr<rd_kafka_error_t, FreeError> error(told);
+  const OwnedError error(told);
   if (error == nullptr) return true;
   if (rd_kafka_error_is_retriable(error.get()) != 0) return false;
   Error out = error_of(rd_kafka_error_code(error.get()),
@@ -28,6 +36,22 @@ Result<bool> outcome(rd_kafka_error_t* told, const char* what) {
 }
 
 }  // namespace
+
+void leave_transaction(rd_kafka_s* handle) {
+  // Of an abort the first step is enough: librdkafka's main thread leaves the transaction. It does
+  // so before it hears of the next call, which waits for it.
+  const auto aborted = code_of(rd_kafka_abort_transaction(handle, 0));
+  if (aborted == RD_KAFKA_RESP_ERR__NOT_CONFIGURED || aborted == RD_KAFKA_RESP_ERR__INVALID_ARG) {
+    return;  // none of its kind
+  }
+  if (aborted != RD_KAFKA_RESP_ERR__CONFLICT) {
+    static_cast<void>(code_of(rd_kafka_begin_transaction(handle)));
+    return;
+  }
+  // A commit goes on. Either all has been delivered, so that the partitions are registered, or it
+  // fails because the rest was purged.
+  static_cast<void>(code_of(rd_kafka_commit_transaction(handle, kLeaveMs)));
+}
 
 Result<bool> Transactions::init(SteadyTime deadline) {
   return outcome(
