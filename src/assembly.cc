@@ -139,7 +139,7 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
                             .branch = branch.name,
                             .state_folder = assembly.options.state_folder,
                             .budget = &budget,
-                            .memory_share = budget.max() / config.branches.size(),
+                            .memory_share = budget.share(config.branches.size()),
                             .dead_letters = out.parts.dead_letters.get()};
   if (plugin.takes_records) {
     Problems none;

@@ -26,6 +26,9 @@ class MemoryBudget {
 
   size_t max() const { return max_; }
 
+  // What each of `branches` may hold of it.
+  size_t share(size_t branches) const { return max_ / branches; }
+
   // kChunkBytes uninitialised bytes, charged; and back. A chunk that comes back is kept for the
   // next one who takes, as far as the bound allows: the kernel hands out fresh pages at 0.25 µs
   // each, which would more than double what an event costs.

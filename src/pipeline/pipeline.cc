@@ -35,7 +35,7 @@ Result<std::unique_ptr<Pipeline>> Pipeline::make(PipelineRunOptions options, Mem
   for (PipelineBranch& branch : branches) {
     auto lane = std::make_unique<Lane>();
     lane->name = branch.options.name;
-    branch.options.memory_share = budget.max() / branches.size();
+    branch.options.memory_share = budget.share(branches.size());
     lane->branch = std::make_unique<Branch>(std::move(branch.options), std::move(branch.parts));
     lane->store = std::move(branch.store);
     lane->after = std::move(branch.after);
