@@ -22,7 +22,7 @@ $RIG_HOME/results.jsonl. A SUT is a folder with two executables:
   stop               end it, and everything it started.
 "seconds" counts from that moment to the last record in the topic; "seconds_total" from launch.
 """
-import argparse, os, re, subprocess, time
+import argparse, os, re, statistics, subprocess, time
 from confluent_kafka import TopicPartition
 from databases import snapshot_db, sql, stream_db
 from limits import beside, copy_alone, limits, recvlogical
@@ -32,6 +32,9 @@ from sinks import sink
 from sut import Sut, emit
 from topics import consumer, sizes
 from usage import cpu
+
+ONCE = ["exactly.once.support=required", "offset.storage.topic=bench_offsets", "offset.storage.partitions=1",
+        "offset.storage.replication.factor=1"]
 
 
 def timed(s, a, scenario, events, records, limit=None, **more):
@@ -45,7 +48,7 @@ def timed(s, a, scenario, events, records, limit=None, **more):
         if a.beside:
             s.halt()
             more.update(beside(s, limit, events / sec, events, use["cpu_s_run"]))
-        emit(a, scenario, seconds=round(sec, 2), events=events, events_per_s=round(events / sec),
+        return emit(a, scenario, seconds=round(sec, 2), events=events, events_per_s=round(events / sec),
              mb_per_s=round(mb / sec, 1), steady_events_per_s=round(events / max(last - first, 0.02)),
              seconds_total=round(last - s.launched, 2), first_record_s=round(first - s.launched, 2),
              record_bytes=round(mean), schemas=a.schemas, **more, **use)
@@ -66,7 +69,7 @@ def stream(a):
     sql(db, "select pg_copy_logical_replication_slot(%s, %s)", db + "_master", s.name)
     # a delete is two records, the second a tombstone, unless the connector was told otherwise
     records = a.changes + (a.changes // 20 if s.config.get("tombstones.on.delete", "true") == "true" else 0)
-    timed(s, a, "stream", a.changes, records, lambda: ("pg_recvlogical", *recvlogical(db)[:2]), table=a.table)
+    return timed(s, a, "stream", a.changes, records, lambda: ("pg_recvlogical", *recvlogical(db)[:2]), table=a.table)
 
 
 def startup(a):
@@ -113,7 +116,7 @@ def latency(a):
         stamp = sorted((seen[i][1] - t) * 1000 for i, t in rows if i in seen)
         at = lambda v, q: round(v[min(len(v) - 1, int(len(v) * q))], 1)
         use = s.usage()
-        emit(a, "latency", seconds=a.seconds, events=len(rows), lost=len(rows) - len(got),
+        return emit(a, "latency", seconds=a.seconds, events=len(rows), lost=len(rows) - len(got),
              events_per_s=round(len(rows) / a.seconds), p50_ms=at(got, .5), p90_ms=at(got, .9), p99_ms=at(got, .99),
              max_ms=at(got, 1), kafka_ts_p50_ms=at(stamp, .5), kafka_ts_p99_ms=at(stamp, .99),
              cpu_s_load=round(used, 1), schemas=a.schemas, **use)
@@ -122,6 +125,25 @@ def latency(a):
         s.stop()
         sql(db, "delete from products where name = 'load'")
         sql(db, "vacuum products")
+
+
+def repeat(a, scenario):
+    for _ in range(a.runs):
+        scenario(a)
+
+
+def once(a, scenario):
+    """A B A B …, so that both see the same machine."""
+    given, label, lines = a.set, a.label, {"least": [], "once": []}
+    for _ in range(a.runs):
+        for kind, more in (("least", []), ("once", ONCE)):
+            a.set, a.label = given + more, f"{label}{kind}"
+            lines[kind].append(scenario(a))
+    for field in ("seconds", "p50_ms", "p99_ms", "cpu_s", "cpu_s_run", "cpu_s_load", "kafka_cpu_s", "pg_cpu_s", "peak_rss_mb"):
+        values = {kind: [line[field] for line in of] for kind, of in lines.items() if all(field in line for line in of)}
+        if len(values) == 2:
+            least, exactly = (statistics.median(v) for v in values.values())
+            print(f"{field:12} at least once {least:8.2f}   exactly once {exactly:8.2f}   {100 * (exactly / least - 1):+6.1f} %   {values}")
 
 
 def main():
@@ -140,6 +162,7 @@ def main():
     p.add_argument("--schemas", action="store_true")
     p.add_argument("--only", action="store_true", help="snapshot.mode=initial_only")
     p.add_argument("--beside", action="store_true", help="the limits after each run, and the ratios")
+    p.add_argument("--once", action="store_true", help="each run beside one with exactly once, in turn; at last the medians of both")
     p.add_argument("--keep", action="store_true", help="keep the topics")
     p.add_argument("--set", action="append", default=[])
     p.add_argument("--label", default="")
@@ -149,8 +172,7 @@ def main():
     elif a.scenario == "limits":
         limits(a)
     else:
-        for _ in range(a.runs):
-            globals()[a.scenario](a)
+        (once if a.once else repeat)(a, globals()[a.scenario])
 
 
 main()

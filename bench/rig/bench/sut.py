@@ -92,3 +92,4 @@ def emit(a, scenario, **fields):
     print(text, flush=True)
     with open(HOME / "results.jsonl", "a") as f:
         f.write(text + "\n")
+    return line

@@ -70,9 +70,8 @@ std::vector<std::string_view> kafka_sink_setting_names();
 // Of records that librdkafka may have.
 size_t in_flight_bytes(const KafkaSinkConfig& config, const SinkContext& context);
 
-// Of batches that a transaction may hold; they stay until it is committed. Each transaction costs
-// some 15 ms without records on the way: with 12 MiB a backlog takes 8 % longer than without
-// transactions, with 8 MiB 20 %.
+// Of batches that a transaction may hold; they stay until it is committed. The larger, the fewer
+// commits (docs/decisions/0016 has what they cost).
 size_t transaction_bytes(const SinkContext& context);
 
 std::unique_ptr<Sink> make_kafka_sink(const KafkaSinkConfig& config, const SinkContext& context);

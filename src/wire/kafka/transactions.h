@@ -8,7 +8,7 @@
 namespace millrace::kafka {
 
 // Called before a handle is destroyed, whether it has transactions or not: it registers no more
-// partitions from then on. librdkafka (2.0.2 to 2.13 at least) counts a registration after it has
+// partitions from then on. librdkafka (2.0.2; 2.15 too) counts a registration after it has
 // handed it to the coordinator's thread, and that one answers it by itself once the handle is being
 // destroyed; an answer that comes before it was counted fails an assertion.
 void leave_transaction(rd_kafka_s* handle);
