@@ -13,6 +13,7 @@ namespace {
 // Beyond what PostgreSQL's numeric can be (131072 digits before the point, 16383 behind it): such a
 // number would only be written out as that many zeros.
 constexpr int64_t kExponentMax = 150000;
+constexpr size_t kMoneyDigits = 19;  // of 2^63
 
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -128,7 +129,7 @@ bool parse_money(std::string_view text, Decimal& to) {
   if (to.digits.empty()) return false;
   trim_leading_zeros(to.digits);
   if (is_zero(to)) to.negative = false;
-  return true;
+  return to.digits.size() <= kMoneyDigits;
 }
 
 bool set_scale(Decimal& decimal, int64_t scale, Rounding rounding) {

@@ -136,6 +136,15 @@ TEST(ValueEncodingTest, NumericDecimalFormatWritesNumbers) {
             "1E-10");
 }
 
+// As a double, which a snapshot writes between quotes, it would be infinite, and no JSON.
+TEST(ValueEncodingTest, MoreDigitsThanMoneyHasAreRefused) {
+  JsonConverterConfig config;
+  config.decimal_handling = DecimalHandling::kString;
+  EXPECT_EQ(json_of(type(PgType::kMoney), config, "$" + std::string(310, '9'), true), kFails);
+  EXPECT_EQ(json_of(type(PgType::kMoney), config, "$92,233,720,368,547,758.07", true),
+            R"("9.223372036854776E16")");
+}
+
 TEST(ValueEncodingTest, MoneyIsRoundedToItsDigits) {
   JsonConverterConfig config;
   EXPECT_EQ(json_of(type(PgType::kMoney), config, "$1,234.56"), R"("AeJA")");
