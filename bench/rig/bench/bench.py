@@ -8,6 +8,7 @@
                                                          100 MB, 5,000 tables, ten snapshots at once, Kafka away for 5 min)
   bench startup                                          process launch -> first record (10-row table)
   bench latency  [--rate 1000] [--for 30]                commit -> record received by a consumer
+  bench growth rows|columns|tables|values|branches       time, CPU and memory as the work grows, and the exponent of their growth
   bench limits snapshot|stream|kafka                     what the machine allows without any SUT
 Common: --sut NAME (bench/sut/NAME, default millrace), --runs N, --schemas (records with schemas),
 --set KEY=VALUE (connector setting, repeatable), --label TEXT (kept in the result).
@@ -25,6 +26,8 @@ $RIG_HOME/results.jsonl. A SUT is a folder with two executables:
 import argparse, os, re, statistics, subprocess, time
 from confluent_kafka import TopicPartition
 from databases import snapshot_db, sql, stream_db
+from growth import growth
+from growth_work import POINTS
 from limits import beside, copy_alone, limits, recvlogical
 from memory import KINDS, memory
 from places import HOME, pg_tool
@@ -148,8 +151,8 @@ def once(a, scenario):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("scenario", choices=["snapshot", "stream", "sink", "memory", "startup", "latency", "limits", "prepare"])
-    p.add_argument("what", nargs="?", choices=["snapshot", "stream", "kafka", "file", "stdout", "mirror", "history", *KINDS])
+    p.add_argument("scenario", choices=["snapshot", "stream", "sink", "memory", "growth", "startup", "latency", "limits", "prepare"])
+    p.add_argument("what", nargs="?", choices=["snapshot", "stream", "kafka", "file", "stdout", "mirror", "history", *{**KINDS, **POINTS}])
     p.add_argument("--sut", default=os.environ.get("SUT", "millrace"))
     p.add_argument("--table", default="inventory", choices=["inventory", "products", "wide"])
     p.add_argument("--shape", default="mixed", choices=["mixed", "one", "single"], help="transactions of 100 changes, one of all, one a change")
@@ -163,6 +166,8 @@ def main():
     p.add_argument("--only", action="store_true", help="snapshot.mode=initial_only")
     p.add_argument("--beside", action="store_true", help="the limits after each run, and the ratios")
     p.add_argument("--once", action="store_true", help="each run beside one with exactly once, in turn; at last the medians of both")
+    p.add_argument("--points", help="growth: other points, 1,2,5")
+    p.add_argument("--to", default="stdout", choices=["stdout", "file", "kafka"], help="growth: the sink")
     p.add_argument("--keep", action="store_true", help="keep the topics")
     p.add_argument("--set", action="append", default=[])
     p.add_argument("--label", default="")

@@ -28,13 +28,18 @@ class Sut:
     def start(self, makes_topic=True):
         if makes_topic:
             new_topic(self.topic)
-        file = HOME / "run" / f"{self.name}.json"
-        file.write_text(json.dumps({"name": self.name, "config": self.config}, indent=1))
+        name, text = self.document()
+        file = HOME / "run" / name
+        file.write_text(text)
         self.use, self.launched = Use(), time.time()
         out = subprocess.run([self.dir / "start", file, *self.more], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
         self.pid, self.started = int(out[0]), float(out[1]) if len(out) > 1 else self.launched
         self.cpu0 = cpu(self.pid) if len(out) > 1 else 0
         self.curve = MemoryCurve(self.pid)
+
+    def document(self):
+        """Name and text of the configuration file."""
+        return f"{self.name}.json", json.dumps({"name": self.name, "config": self.config}, indent=1)
 
     def wait(self, records, limit=1200):
         """Until the topic has so many records: times of the first and the last one."""
@@ -58,13 +63,13 @@ class Sut:
 
     def usage(self):
         total = cpu(self.pid)
-        return {"peak_rss_mb": rss_mb(self.pid), "end_rss_mb": rss_mb(self.pid, "VmRSS"), "cpu_s": round(total, 1), "cpu_s_run": round(total - self.cpu0, 1),
+        return {"peak_rss_mb": rss_mb(self.pid), "end_rss_mb": rss_mb(self.pid, "VmRSS"), "cpu_s": round(total, 2), "cpu_s_run": round(total - self.cpu0, 2),
                 **self.use.report(total)}
 
     def halt(self):
         if self.curve:
             with open(HOME / "memory.jsonl", "a") as f:
-                f.write(json.dumps({"run": self.name, "sut": self.a.sut, "label": self.a.label, "mb": self.curve.stop()}) + "\n")
+                f.write(json.dumps({"run": self.name, "sut": self.a.sut, "scenario": self.a.scenario, "what": self.a.what, "label": self.a.label, "mb": self.curve.stop()}) + "\n")
             self.curve = None
         subprocess.run([self.dir / "stop"], check=True, stdout=sys.stderr)
 

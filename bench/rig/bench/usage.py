@@ -68,7 +68,7 @@ class Use:
         self.busy, self.t, self.me = machine_busy(), time.time(), cpu(os.getpid())
 
     def report(self, sut_cpu):
-        out = {k + "_cpu_s": round(cpu(p) - self.at[k], 1) for k, p in self.pids.items() if p}
+        out = {k + "_cpu_s": round(cpu(p) - self.at[k], 2) for k, p in self.pids.items() if p}
         wall = time.time() - self.t
         other = machine_busy() - self.busy - sum(out.values()) - sut_cpu - (cpu(os.getpid()) - self.me)
         # share of the machine that others used meanwhile: 0 is a quiet machine
