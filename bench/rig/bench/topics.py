@@ -3,7 +3,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from places import KAFKA
 
-admin = AdminClient({"bootstrap.servers": KAFKA})
+admin = AdminClient({"bootstrap.servers": KAFKA, "log_level": 0})    # it may not be there: what fails says so
 
 
 def new_topic(name):

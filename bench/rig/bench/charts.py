@@ -1,0 +1,100 @@
+"""bench/charts/*.svg from $RIG_HOME: memory over time, cost as work grows, throughput. What was not measured is left out."""
+import json, os, statistics
+from pathlib import Path
+from svg import COLOURS, Chart
+
+HOME = Path(os.environ.get("RIG_HOME", Path.home() / ".cache/cdc-rig"))
+OUT = Path(__file__).resolve().parents[2] / "charts"
+ALLOWED_MB = 64
+QUIET = 0.1     # share of the machine that others may have used meanwhile
+SCENARIOS = {"transaction": "a transaction of 5 M rows", "rows": "300 rows of 1 MB", "value": "one value of 100 MB", "tables": "5,000 tables",
+             "wide-tables": "10 wide tables, snapshots at once", "away": "Kafka away for 5 minutes", "stream": "a backlog of 1 M changes"}
+GROWTH = {"rows": "rows", "columns": "columns (20,000 rows)", "tables": "tables (100,000 rows in all)",
+          "values": "bytes a value (300 rows)", "branches": "branches (200,000 rows, files)"}
+TIMES = {"seconds": "wall clock", "cpu_s": "CPU of millrace", "pg_cpu_s": "CPU of PostgreSQL"}
+
+
+def lines_of(name):
+    file = HOME / name
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def keep(name, chart):
+    OUT.mkdir(exist_ok=True)
+    (OUT / f"{name}.svg").write_text(chart.svg())
+    print(OUT / f"{name}.svg")
+
+
+def memory():
+    """The newest curve of each scenario and program."""
+    curves = {}
+    for line in lines_of("memory.jsonl"):
+        what = line.get("what") if line.get("scenario") == "memory" else line.get("scenario")
+        if what in SCENARIOS and line["mb"] and not line["label"]:
+            curves.setdefault(what, {})[line["sut"]] = line["mb"]
+    if not curves:
+        return
+    names = sorted({sut for of in curves.values() for sut in of}, key=lambda sut: sut != "millrace")
+    colour = dict(zip(names, COLOURS))
+    rows = (len(curves) + 1) // 2
+    chart = Chart("Resident memory over time, capture to Kafka (MB)", 760, 70 + 230 * rows)
+    chart.legend([(sut, colour[sut], False) for sut in names], 46)
+    for n, what in enumerate(w for w in SCENARIOS if w in curves):
+        left, top = 60 + 370 * (n % 2), 90 + 230 * (n // 2)
+        chart.panel((left, top, left + 300, top + 140), SCENARIOS[what], "seconds",
+                    [(points, colour[sut], False) for sut, points in curves[what].items()], False, len(curves[what]) > 1, [(ALLOWED_MB, "64 MB")])
+    keep("memory", chart)
+
+
+def growth(dimension):
+    """The newest figures of each point."""
+    newest = {}
+    for line in lines_of("growth.jsonl"):
+        if line["dimension"] == dimension and line["to"] != "kafka":
+            newest[line["mode"], line["n"]] = line
+    if not newest:
+        return
+    modes = sorted({mode for mode, _ in newest})
+    series = lambda mode, what: sorted((n, line[what]) for (m, n), line in newest.items() if m == mode)
+    unit = GROWTH[dimension]
+    chart = Chart(f"Cost against {unit}", 760, 340)
+    chart.legend([(name, COLOURS[i], False) for i, name in enumerate(TIMES.values())] +
+                 [(mode, COLOURS[5], mode == "snapshot") for mode in modes], 48)
+    chart.panel((60, 90, 390, 280), "seconds", unit,
+                [(series(mode, what), COLOURS[i], mode == "snapshot") for i, what in enumerate(TIMES) for mode in modes], True, True)
+    chart.panel((450, 90, 740, 280), "peak resident memory of millrace, MB", unit,
+                [(series(mode, "peak_rss_mb"), COLOURS[3], mode == "snapshot") for mode in modes], True, False)
+    keep(f"growth-{dimension}", chart)
+
+
+def throughput():
+    """Medians of the last five quiet runs to Kafka of each, without label."""
+    told = [line for line in lines_of("results.jsonl") if not line.get("label") and line.get("noise", 0) <= QUIET]
+    groups = []
+    for scenario, title, alone in (("stream", "a backlog of changes", "pg_recvlogical"), ("snapshot", "a snapshot", "copy")):
+        for table in "inventory", "wide":
+            of = [line for line in told if line["scenario"] == scenario and line.get("table") == table and not line.get("schemas")]
+            bare = [line for line in told if line["scenario"].startswith(f"limit-{scenario}-") and line.get("table") == table]
+            ours = [line for line in of if line["sut"].startswith("millrace")]
+            rates = {"millrace": [line["events_per_s"] for line in ours],
+                     alone: [line[alone + "_per_s"] for line in ours if alone + "_per_s" in line] or [line["events_per_s"] for line in bare],
+                     "librdkafka alone": [line["librdkafka_per_s"] for line in ours if "librdkafka_per_s" in line],
+                     "Debezium": [line["events_per_s"] for line in of if line["sut"].startswith("debezium")]}
+            rows = [(name, statistics.median(values[-5:]), COLOURS[i]) for i, (name, values) in enumerate(rates.items()) if values]
+            if rates["millrace"]:
+                groups.append((f"{title} of {table}", rows))
+    if not groups:
+        return
+    chart = Chart("Throughput to Kafka, events a second", 760, 40 + sum(40 + 26 * len(rows) for _, rows in groups))
+    top = 40
+    for title, rows in groups:
+        chart.text(16, top + 16, title)
+        chart.bars(top + 26, 150, 620, rows, "/s")
+        top += 40 + 26 * len(rows)
+    keep("throughput", chart)
+
+
+memory()
+for dimension in GROWTH:
+    growth(dimension)
+throughput()
