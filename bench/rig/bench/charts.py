@@ -9,8 +9,8 @@ ALLOWED_MB = 64
 QUIET = 0.1     # share of the machine that others may have used meanwhile
 SCENARIOS = {"transaction": "a transaction of 5 M rows", "rows": "300 rows of 1 MB", "value": "one value of 100 MB", "tables": "5,000 tables",
              "wide-tables": "10 wide tables, snapshots at once", "away": "Kafka away for 5 minutes", "stream": "a backlog of 1 M changes"}
-GROWTH = {"rows": "rows", "columns": "columns (20,000 rows)", "tables": "tables (100,000 rows in all)",
-          "values": "bytes a value (300 rows)", "branches": "branches (200,000 rows, files)"}
+GROWTH = {"rows": "rows", "columns": "columns (100,000 rows)", "tables": "tables (100,000 rows in all)",
+          "values": "bytes a value (1,000 rows)", "branches": "branches (500,000 rows, files)"}
 TIMES = {"seconds": "wall clock", "cpu_s": "CPU of millrace", "pg_cpu_s": "CPU of PostgreSQL"}
 
 

@@ -4,7 +4,7 @@ import psycopg2
 from databases import database, drop_slots, sql
 from places import PG
 
-TABLES_ROWS, COLUMNS_ROWS, VALUES_ROWS, BRANCHES_ROWS = 100000, 20000, 300, 200000
+TABLES_ROWS, COLUMNS_ROWS, VALUES_ROWS, BRANCHES_ROWS = 100000, 100000, 1000, 500000
 POINTS = {"rows": [1000, 10000, 100000, 1000000, 10000000], "columns": [3, 10, 30, 100, 300], "tables": [1, 10, 100, 1000, 5000],
           "values": [1000, 10000, 100000, 1000000], "branches": [1, 2, 4, 8]}
 UNITS = {"rows": "rows", "columns": "columns", "tables": "tables", "values": "bytes a value", "branches": "branches"}
@@ -55,10 +55,10 @@ def tables(db, count):
     con.autocommit = True
     con.cursor().execute(f"""set synchronous_commit = off;
         create procedure go() language plpgsql as $$ declare made int := 0; begin
-          for first in 1 .. {each} by {some} loop
+          for n0 in 1 .. {each} by {some} loop
             for t in 0 .. {count - 1} loop
               execute format('insert into g.t%s select {PLAIN_ROW.replace("'", "''")} from generate_series($1, $2) n', t)
-                using first, least(first + {some} - 1, {each});
+                using n0, least(n0 + {some} - 1, {each});
               made := made + {some};
               if made >= 100 then commit; made := 0; end if;
             end loop;

@@ -66,7 +66,10 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   }
 
   Result<void> write(BatchView view) override {
-    const bool full = in_flight_.bytes() >= max_bytes_ || in_flight_.next().record != nullptr ||
+    const bool waits = waits_for_topic();
+    if (!waits) waiting_bytes_ = 0;
+    const bool full = in_flight_.bytes() + waiting_bytes_ >= max_bytes_ ||
+                      (in_flight_.next().record != nullptr && !waits) ||
                       (transaction_ && transaction_->is_full(in_flight_));
     const bool leaves_alone_mode =
         alone_until_ != 0 && view.seq() > alone_until_ && !in_flight_.empty();
@@ -77,8 +80,15 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
       if (auto made = start_producer(); !made) return made;
     }
     if (in_flight_.empty()) silence_.is_over();
+    const auto records = view.records;
     in_flight_.push(std::move(view));
-    return hand_over();
+    if (auto handed = hand_over(); !handed) return handed;
+    if (!waits_for_topic()) return {};
+    for (const Record& record : records) {
+      topics_->want(record.topic);
+      waiting_bytes_ += cost(record);
+    }
+    return {};
   }
 
   Result<SinkReport> poll(SteadyTime deadline) override {
@@ -115,6 +125,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   Error judge(const Error& told);
   bool is_commit_due();
   Result<void> commit_failed(const Error& error);
+  bool waits_for_topic();
   void delivered(uint64_t number, const Error* error) override;
   Result<void> refuse(uint64_t number, const Error& error);
   Result<void> send_alone(const Error& why);
@@ -130,6 +141,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   std::optional<Topics> topics_;
   std::vector<kafka::RecordHeader> headers_;
   uint64_t durable_ = 0;
+  size_t waiting_bytes_ = 0;  // of batches that were taken while a topic was not known
   uint64_t alone_until_ = 0;  // up to this batch every record is sent alone; 0 = not so
   size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
   bool letters_to_flush_ = false;
@@ -225,9 +237,9 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
     if (!ready) return std::unexpected(judge(ready.error()));
     if (!*ready) return {};
   }
-  const InFlight::Place place = in_flight_.next();
-  if (place.record != nullptr && !topics_->target(*place.record)) {
-    if (auto known = topics_->prepare(place.record->topic, deadline); !known) return known;
+  if (waits_for_topic()) {
+    const Record& record = *in_flight_.next().record;
+    if (auto known = topics_->prepare(record.topic, deadline); !known) return known;
   }
   topics_->refresh(deadline);
   if (auto handed = hand_over(); !handed) return handed;
@@ -255,6 +267,14 @@ void KafkaSink::wait(SteadyTime deadline) {
 
 bool KafkaSink::is_commit_due() {
   return transaction_ && transaction_->is_due(in_flight_, drains_ || alone_until_ != 0);
+}
+
+// Batches are taken meanwhile, so that all their topics are asked for at once: 5,000 new ones one
+// by one took 165 s.
+bool KafkaSink::waits_for_topic() {
+  if (!topics_) return false;
+  const InFlight::Place place = in_flight_.next();
+  return place.record != nullptr && !topics_->is_known(place.record->topic);
 }
 
 void KafkaSink::delivered(uint64_t number, const Error* error) {

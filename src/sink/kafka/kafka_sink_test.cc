@@ -7,6 +7,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include <deque>
+#include <set>
 
 #include "wire/kafka/topic_reader.h"
 
@@ -59,7 +60,8 @@ class KafkaSinkTest : public ::testing::Test {
   }
 
   // One record a change; ordinals count from 1 over the test.
-  BatchView view(uint64_t seq, const std::vector<std::pair<std::string, std::string>>& records) {
+  BatchView view(uint64_t seq, const std::vector<std::pair<std::string, std::string>>& records,
+                 const std::string& topic = "t") {
     auto batch = std::make_shared<Batch>(nullptr);
     batch->seq = seq;
 
@@ -75,7 +77,7 @@ class KafkaSinkTest : public ::testing::Test {
       change.position.ordinal = ++ordinal_;
       Record record;
       record.change = static_cast<uint32_t>(own->changes.size());
-      record.topic = "t";
+      record.topic = *topics_.insert(topic).first;
       if (!key.empty()) record.key = own->bytes.emplace_back(key);
       if (!value.empty()) record.value = own->bytes.emplace_back(value);
       own->changes.push_back(change);
@@ -112,15 +114,28 @@ class KafkaSinkTest : public ::testing::Test {
   KafkaSinkConfig config_;
   SinkContext context_;
   CollectedLetters letters_;
+  std::set<std::string> topics_;
   std::unique_ptr<Sink> sink_;
   uint64_t ordinal_ = 0;
 };
 
+TEST_F(KafkaSinkTest, BatchesAreTakenWhileATopicIsNotKnownYetSoThatAllNewOnesComeTogether) {
+  open();
+  constexpr uint64_t kTopics = 50;
+  for (uint64_t seq = 1; seq <= kTopics; ++seq) {
+    const std::string topic = seq == kTopics ? "t" : "new" + std::to_string(seq);
+    ASSERT_TRUE(sink_->write(view(seq, {{"k", std::to_string(seq)}}, topic))) << seq;
+  }
+  EXPECT_EQ(drain(), kTopics);
+  EXPECT_THAT(values(), ElementsAre("k=50"));
+  ASSERT_TRUE(sink_->write(view(kTopics + 1, {{"k", "last"}})));
+  EXPECT_EQ(drain(), kTopics + 1);
+  EXPECT_THAT(values(), ElementsAre("k=50", "k=last"));
+}
+
 TEST_F(KafkaSinkTest, DeliversRecordsAndTombstonesInOrder) {
   open();
   ASSERT_TRUE(sink_->write(view(1, {{"k", "1"}, {"k", ""}})));
-  // The topic's partitions are not known yet.
-  EXPECT_EQ(sink_->write(view(2, {})).error().kind, ErrorKind::kBusy);
   EXPECT_EQ(drain(), 1U);
   ASSERT_TRUE(sink_->write(view(3, {})));
   EXPECT_EQ(drain(), 3U);

@@ -1,11 +1,12 @@
 // The topics that a sink writes to: their partition counts, as the cluster says, and their
-// creation. One thread.
+// creation. All that are wanted are worked on at the same time. One thread.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "event/batch.h"
@@ -19,7 +20,7 @@ class Topics {
  public:
   // Counts are asked again after this time: partitions may be added.
   static constexpr std::chrono::minutes kMaxAge{5};
-  // How long a topic may take to appear.
+  // How long a topic may take to appear, when no other one does meanwhile.
   static constexpr std::chrono::seconds kAppears{30};
 
   // All outlive the Topics.
@@ -34,34 +35,47 @@ class Topics {
   // nullopt: the topic's partitions are not known yet, prepare() finds out.
   std::optional<Target> target(const Record& record);
 
-  // Works on the topic (creates it, asks for its partitions) until it is known or the deadline.
-  // kNotFound: there is no such topic and nobody creates it.
+  bool is_known(std::string_view name) { return entry(name).partitions > 0; }
+
+  // prepare() works on it too, whatever it is called for.
+  void want(std::string_view name);
+
+  // Works on what is wanted (creates it, asks for its partitions) until this one is known or the
+  // deadline. kNotFound: there is no such topic and nobody creates it.
   Result<void> prepare(std::string_view name, SteadyTime deadline);
 
-  // Asks again for one count that is too old, if there is one.
+  // Asks again for all counts when they are too old.
   void refresh(SteadyTime deadline);
 
  private:
   struct Topic {
     std::string name;
-    rd_kafka_topic_s* handle = nullptr;
-    int32_t partitions = 0;  // 0 = not known
-    SteadyTime asked{};      // when `partitions` was told
-    SteadyTime wanted{};     // when it was missed first
+    rd_kafka_topic_s* handle = nullptr;  // null: never asked for
+    int32_t partitions = 0;              // 0 = not known
+    SteadyTime wanted{};                 // when it was missed first
     std::optional<kafka::TopicCreation> creation;
     bool created = false;
+    std::optional<Error> fault;  // why it is not known, when waiting does not help
   };
 
   Topic& entry(std::string_view name);
+  void announce_missing();
+  // Of this topic, or of all; nullptr = all.
+  Result<void> ask(const Topic* topic, SteadyTime deadline);
+  void learn(std::string_view name, const Result<int32_t>& count);
+  void create_missing(SteadyTime deadline);
   Result<void> create(Topic& topic, SteadyTime deadline);
-  Result<bool> ask(Topic& topic, SteadyTime deadline);
 
   kafka::Producer& producer_;
   const TopicRules& rules_;
   const KeylessPartition keyless_;
   std::map<std::string, Topic, std::less<>> topics_;
-  Topic* last_ = nullptr;  // of the record before
-  Millis patience_{50};    // for the brokers' answer; doubled when it does not come
+  std::vector<Topic*> missing_;  // wanted, and not known yet
+  Topic* last_ = nullptr;   // of the record before
+  Millis patience_{50};     // for the brokers' answer; doubled when it does not come
+  SteadyTime asked_all_ = steady_now();
+  SteadyTime ask_again_{};  // not before
+  SteadyTime appeared_{};   // when a topic became known
   uint32_t scatter_ = 0;
 };
 

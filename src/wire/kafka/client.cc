@@ -51,6 +51,14 @@ std::string_view connect_cure(std::string_view reason) {
   return "start the brokers, open the way to them, or correct bootstrap.servers";
 }
 
+// 0: there is none, or not yet.
+Result<int32_t> partition_count(const rd_kafka_metadata_topic_t& topic) {
+  if (topic.partition_cnt > 0) return topic.partition_cnt;
+  const Error error = error_of(topic.err, fmt::format("topic {}", topic.topic));
+  if (error.kind == ErrorKind::kUnreachable || error.kind == ErrorKind::kNotFound) return 0;
+  return std::unexpected(error);
+}
+
 }  // namespace
 
 struct Client::State {
@@ -192,12 +200,17 @@ Result<std::optional<int32_t>> Client::partitions(const std::string& topic, Stea
   const auto answer = state_->metadata(false, handle.get(), left_ms(deadline, kMetadataLeastMs));
   if (!answer) return std::unexpected(answer.error());
   if ((*answer)->topic_cnt != 1) return std::nullopt;
-  const rd_kafka_metadata_topic_t& found = (*answer)->topics[0];
-  if (found.partition_cnt > 0) return found.partition_cnt;
-  const Error error = error_of(found.err, "topic " + topic);
-  if (error.kind == ErrorKind::kUnreachable || error.kind == ErrorKind::kNotFound)
-    return std::nullopt;
-  return std::unexpected(error);
+  const auto count = partition_count((*answer)->topics[0]);
+  if (!count) return std::unexpected(count.error());
+  return *count > 0 ? std::optional(*count) : std::nullopt;
+}
+
+Result<void> Client::partitions_of_all(SteadyTime deadline, const TellPartitions& tell) {
+  const auto answer = state_->metadata(false, nullptr, left_ms(deadline, kMetadataLeastMs));
+  if (!answer) return std::unexpected(answer.error());
+  for (int i = 0; i < (*answer)->topic_cnt; ++i)
+    tell((*answer)->topics[i].topic, partition_count((*answer)->topics[i]));
+  return {};
 }
 
 Result<std::vector<std::string>> Client::topics(SteadyTime deadline) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -43,6 +45,11 @@ class Client {
   // nullopt: there is none, or not yet. Asking creates it where allow.auto.create.topics is on at
   // both ends.
   Result<std::optional<int32_t>> partitions(const std::string& topic, SteadyTime deadline);
+
+  // One question about all topics that the producer has a handle of; `tell` hears each: 0 = there is
+  // none, or not yet.
+  using TellPartitions = std::function<void(std::string_view topic, Result<int32_t> count)>;
+  Result<void> partitions_of_all(SteadyTime deadline, const TellPartitions& tell);
 
   // All topics of the cluster that this login may see. Creates none.
   Result<std::vector<std::string>> topics(SteadyTime deadline);
