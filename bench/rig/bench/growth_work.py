@@ -9,7 +9,7 @@ POINTS = {"rows": [1000, 10000, 100000, 1000000, 10000000], "columns": [3, 10, 3
           "values": [1000, 10000, 100000, 1000000], "branches": [1, 2, 4, 8]}
 UNITS = {"rows": "rows", "columns": "columns", "tables": "tables", "values": "bytes a value", "branches": "branches"}
 PLAIN = "id bigint primary key, name text, price float8, available int, made timestamptz"
-PLAIN_ROW = "n, 'Article number ' || n || ' of the catalogue', n / 7.0, (n % 1000)::int, timestamptz '2026-01-01' + n * interval '1 second'"
+PLAIN_ROW = "n, 'Article number ' || n || ' of the catalogue', n / 7.0, mod(n, 1000)::int, timestamptz '2026-01-01' + n * interval '1 second'"
 
 
 def in_transactions(db, total, step, statement):

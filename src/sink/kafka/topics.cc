@@ -12,8 +12,9 @@ namespace millrace {
 namespace {
 
 constexpr Millis kBetweenQuestions{10};
-// librdkafka looks for each topic of an answer among all that it knows, one by one: a question about
-// all is too dear when less than this part of them is missing (5,000 topics: 0.2 s a question).
+// librdkafka looks for each topic of an answer among all that it knows, one by one: a question
+// about all is too dear when less than this part of them is missing (5,000 topics: 0.2 s a
+// question).
 constexpr size_t kPartForAll = 10;
 constexpr Millis kLeastPatience{50};
 constexpr Millis kMostPatience{3200};

@@ -71,8 +71,8 @@ class Topics {
   const KeylessPartition keyless_;
   std::map<std::string, Topic, std::less<>> topics_;
   std::vector<Topic*> missing_;  // wanted, and not known yet
-  Topic* last_ = nullptr;   // of the record before
-  Millis patience_{50};     // for the brokers' answer; doubled when it does not come
+  Topic* last_ = nullptr;        // of the record before
+  Millis patience_{50};          // for the brokers' answer; doubled when it does not come
   SteadyTime asked_all_ = steady_now();
   SteadyTime ask_again_{};  // not before
   SteadyTime appeared_{};   // when a topic became known

@@ -46,8 +46,8 @@ class Client {
   // both ends.
   Result<std::optional<int32_t>> partitions(const std::string& topic, SteadyTime deadline);
 
-  // One question about all topics that the producer has a handle of; `tell` hears each: 0 = there is
-  // none, or not yet.
+  // One question about all topics that the producer has a handle of; `tell` hears each: 0 = there
+  // is none, or not yet.
   using TellPartitions = std::function<void(std::string_view topic, Result<int32_t> count)>;
   Result<void> partitions_of_all(SteadyTime deadline, const TellPartitions& tell);
 
