@@ -106,30 +106,28 @@ void Topics::learn(std::string_view name, const Result<int32_t>& count) {
   }
 }
 
-Result<void> Topics::create(Topic& topic, SteadyTime deadline) {
-  const auto done = topic.creation->wait(deadline);
+// One request at a time; what comes meanwhile is in the next one.
+Result<void> Topics::create_missing(SteadyTime deadline) {
+  if (!creation_) {
+    std::vector<kafka::NewTopic> wanted;
+    for (const Topic* topic : missing_)
+      if (!topic->created && !topic->fault) wanted.push_back(rules_.topic(topic->name));
+    if (wanted.empty()) return {};
+    auto started = kafka::TopicCreation::start(producer_.client(), wanted);
+    if (!started) return std::unexpected(started.error());
+    creation_ = std::move(*started);
+  }
+  const auto done =
+      creation_->wait(deadline, [&](std::string_view name, const Result<void>& created) {
+        Topic& topic = entry(name);
+        topic.created = created.has_value();
+        if (!created) topic.fault = created.error().in("topic " + topic.name);
+        if (created) log::info("topic created", {{"topic", topic.name}});
+      });
   if (done && !*done) return {};
-  topic.creation.reset();
-  if (!done) return std::unexpected(done.error().in("topic " + topic.name));
-  topic.created = true;
-  log::info("topic created", {{"topic", topic.name}});
+  creation_.reset();
+  if (!done) return std::unexpected(done.error());
   return {};
-}
-
-// All are asked for before one is waited for.
-void Topics::create_missing(SteadyTime deadline) {
-  for (Topic* topic : missing_) {
-    if (topic->creation || topic->created || topic->fault) continue;
-    auto started = kafka::TopicCreation::start(producer_.client(), rules_.topic(topic->name));
-    if (started)
-      topic->creation = std::move(*started);
-    else
-      topic->fault = started.error();
-  }
-  for (Topic* topic : missing_) {
-    if (!topic->creation) continue;
-    if (auto made = create(*topic, deadline); !made) topic->fault = made.error();
-  }
 }
 
 Result<void> Topics::prepare(std::string_view name, SteadyTime deadline) {
@@ -147,7 +145,9 @@ Result<void> Topics::prepare(std::string_view name, SteadyTime deadline) {
     if (topic.partitions > 0) return {};
     // The brokers' absence is told by poll; here the topic is what counts.
     if (!answered && answered.error().kind != ErrorKind::kUnreachable) return answered;
-    if (answered && rules_.enabled()) create_missing(deadline);
+    if (answered && rules_.enabled()) {
+      if (auto made = create_missing(deadline); !made) return made;
+    }
     if (topic.fault) return std::unexpected(*std::exchange(topic.fault, std::nullopt));
     if (answered && steady_now() - std::max(topic.wanted, appeared_) > kAppears) {
       return fail(

@@ -53,7 +53,6 @@ class Topics {
     rd_kafka_topic_s* handle = nullptr;  // null: never asked for
     int32_t partitions = 0;              // 0 = not known
     SteadyTime wanted{};                 // when it was missed first
-    std::optional<kafka::TopicCreation> creation;
     bool created = false;
     std::optional<Error> fault;  // why it is not known, when waiting does not help
   };
@@ -63,16 +62,16 @@ class Topics {
   // Of this topic, or of all; nullptr = all.
   Result<void> ask(const Topic* topic, SteadyTime deadline);
   void learn(std::string_view name, const Result<int32_t>& count);
-  void create_missing(SteadyTime deadline);
-  Result<void> create(Topic& topic, SteadyTime deadline);
+  Result<void> create_missing(SteadyTime deadline);
 
   kafka::Producer& producer_;
   const TopicRules& rules_;
   const KeylessPartition keyless_;
   std::map<std::string, Topic, std::less<>> topics_;
   std::vector<Topic*> missing_;  // wanted, and not known yet
-  Topic* last_ = nullptr;        // of the record before
-  Millis patience_{50};          // for the brokers' answer; doubled when it does not come
+  std::optional<kafka::TopicCreation> creation_;
+  Topic* last_ = nullptr;  // of the record before
+  Millis patience_{50};    // for the brokers' answer; doubled when it does not come
   SteadyTime asked_all_ = steady_now();
   SteadyTime ask_again_{};  // not before
   SteadyTime appeared_{};   // when a topic became known

@@ -49,11 +49,13 @@ Result<void> OffsetTopic::create(SteadyTime deadline) {
   topic.partitions = static_cast<int>(config_.partitions);
   topic.replication_factor = static_cast<int>(config_.replication_factor);
   topic.settings["cleanup.policy"] = "compact";
-  auto creation = kafka::TopicCreation::start(producer_->client(), topic);
+  auto creation = kafka::TopicCreation::start(producer_->client(), {&topic, 1});
   if (!creation) return std::unexpected(creation.error());
-  const auto done = creation->wait(deadline);
-  if (!done) {
-    Error error = done.error();
+  Result<void> created;
+  const auto done =
+      creation->wait(deadline, [&](std::string_view, const Result<void>& told) { created = told; });
+  if (!done || !created) {
+    Error error = done ? created.error() : done.error();
     if (error.kind == ErrorKind::kConfig) error.cure += "; set offset.storage.replication.factor";
     return std::unexpected(std::move(error));
   }

@@ -4,6 +4,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <array>
+#include <vector>
 
 #include "wire/kafka/errors.h"
 
@@ -76,27 +77,30 @@ void TopicCreation::FreeQueue::operator()(rd_kafka_queue_s* queue) const {
   rd_kafka_queue_destroy(queue);
 }
 
-Result<TopicCreation> TopicCreation::start(Client& client, const NewTopic& topic) {
+Result<TopicCreation> TopicCreation::start(Client& client, std::span<const NewTopic> topics) {
   std::array<char, 256> text{};
-  const std::unique_ptr<rd_kafka_NewTopic_t, FreeTopic> request(rd_kafka_NewTopic_new(
-      topic.name.c_str(), topic.partitions, topic.replication_factor, text.data(), text.size()));
-  if (request == nullptr) {
-    return fail(ErrorKind::kConfig,
-                fmt::format("topic {} cannot be created: {}", topic.name, text.data()));
-  }
-  for (const auto& [name, value] : topic.settings) {
-    rd_kafka_NewTopic_set_config(request.get(), name.c_str(), value.c_str());
+  std::vector<std::unique_ptr<rd_kafka_NewTopic_t, FreeTopic>> requests;
+  std::vector<rd_kafka_NewTopic_t*> all;
+  for (const NewTopic& topic : topics) {
+    requests.emplace_back(rd_kafka_NewTopic_new(
+        topic.name.c_str(), topic.partitions, topic.replication_factor, text.data(), text.size()));
+    all.push_back(requests.back().get());
+    if (all.back() == nullptr) {
+      return fail(ErrorKind::kConfig,
+                  fmt::format("topic {} cannot be created: {}", topic.name, text.data()));
+    }
+    for (const auto& [name, value] : topic.settings)
+      rd_kafka_NewTopic_set_config(all.back(), name.c_str(), value.c_str());
   }
   const Options options =
       options_for(client.handle(), RD_KAFKA_ADMIN_OP_CREATETOPICS, kRequestTimeoutMs);
   TopicCreation creation(rd_kafka_queue_new(client.handle()));
-  std::array<rd_kafka_NewTopic_t*, 1> all{request.get()};
   rd_kafka_CreateTopics(client.handle(), all.data(), all.size(), options.get(),
                         creation.answers_.get());
   return creation;
 }
 
-Result<bool> TopicCreation::wait(SteadyTime deadline) {
+Result<bool> TopicCreation::wait(SteadyTime deadline, const Tell& tell) {
   const Event event(rd_kafka_queue_poll(answers_.get(), left_ms(deadline)));
   if (event == nullptr) return false;
   if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -107,12 +111,14 @@ Result<bool> TopicCreation::wait(SteadyTime deadline) {
   const auto topics = rd_kafka_CreateTopics_result_topics(result, &count);
   for (size_t i = 0; i < count; ++i) {
     const auto code = rd_kafka_topic_result_error(topics[i]);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-      continue;
+    const char* name = rd_kafka_topic_result_name(topics[i]);
     const char* why = rd_kafka_topic_result_error_string(topics[i]);
-    return std::unexpected(
-        error_of(code, fmt::format("topic {} cannot be created ({})",
-                                   rd_kafka_topic_result_name(topics[i]), why ? why : "")));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+      tell(name, {});
+    } else {
+      tell(name, std::unexpected(error_of(
+                     code, fmt::format("topic {} cannot be created ({})", name, why ? why : ""))));
+    }
   }
   return true;
 }

@@ -1,9 +1,13 @@
-// Creating one topic through the admin protocol, without blocking longer than asked. One thread.
+// Creating topics through the admin protocol, in one request, without blocking longer than asked.
+// One thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "wire/kafka/client.h"
 
@@ -20,11 +24,14 @@ struct NewTopic {
 
 class TopicCreation {
  public:
-  // Asks for it. The client outlives the creation.
-  static Result<TopicCreation> start(Client& client, const NewTopic& topic);
+  // Asks for them. The client outlives the creation. Together they take a broker as long as one
+  // does alone (40 ms).
+  static Result<TopicCreation> start(Client& client, std::span<const NewTopic> topics);
 
-  // True: it exists (also when it did before). False: no answer before the deadline.
-  Result<bool> wait(SteadyTime deadline);
+  // True: answered, and `tell` has heard of each; it exists also when it did before. False: no
+  // answer before the deadline.
+  using Tell = std::function<void(std::string_view topic, const Result<void>& created)>;
+  Result<bool> wait(SteadyTime deadline, const Tell& tell);
 
  private:
   struct FreeQueue {
