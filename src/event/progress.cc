@@ -241,6 +241,11 @@ std::optional<Offset> needed_from(const Progress& progress) {
     if (offset.position < low->position) low = &offset;
   }
   Offset from = *low;
+  // An earlier attempt at a table may have given rows: what was changed since is needed too.
+  if (const Lsn first = confirmable(progress); first < from.lsn_commit) {
+    from.lsn_commit = first;
+    from.last_commit = 0;
+  }
   // A snapshot does not know the last transaction before it. The slot's stream does, while it has
   // not completed another one.
   const Lsn last = last_commit(*slot);

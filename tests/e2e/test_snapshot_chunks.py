@@ -289,6 +289,37 @@ class Chunks(ServerCase):
                 fold.play(value["op"], before, after, (value["after"] or value["before"])["v"])
         self.assertEqual(fold.held(), dict(self.sql("select code || '/' || n, v from big")))
 
+    def test_what_a_first_attempt_gave_and_is_gone_since(self):
+        """Its offsets were older than what it had given; the second attempt is interrupted in the middle of the table, and the third knows of the second alone."""
+        connector = self.connector(**{"table.include.list": "public.big", "snapshot.chunk.bytes": "262144", "offset.flush.interval.ms": "20", "memory.max": "4MiB",
+                                      "snapshot.delay.ms": "500"})
+        offsets = self.folder / "offsets"
+        child = self.to_stdout(connector)
+        child.until("an offset before the first row", offsets.exists)
+        early = offsets.read_bytes()
+        self.assertFalse(child.lines)
+        child.until("it reads", lambda: child.lines)
+        child.kill()
+        child.reader.join()
+        printed = child.records()
+        offsets.write_bytes(early)
+        gone = payload(printed[0]["value"])["after"]
+        self.sql("delete from big where code = %s and n = %s", gone["code"], gone["n"])
+        child = self.to_stdout(connector)
+        child.until("chunks of it", lambda: b"unread" in offsets.read_bytes())
+        child.kill()
+        self.assertNotIn("table read", child.stderr(), "too late")
+        child.reader.join()
+        printed += child.records()
+        child = self.to_stdout(connector)
+        child.until("the stream goes back for it", lambda: child.stderr().count("msg=streaming") == 2, 120)
+        self.wait_confirmed(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
+        child.reader.join()
+        of_key = [payload(record["value"])["op"] for record in printed + child.records()
+                  if record["value"] and [payload(record["key"])[name] for name in ("code", "n")] == [gone["code"], gone["n"]]]
+        self.assertEqual(of_key[-1], "d", of_key)
+
     def test_a_branch_that_is_new_gets_all_while_another_goes_on(self):
         alone = BRANCHES.split("[branch.rows.sink]")[0]
         end = self.begin(2, ROWS * 6 // 10, branches=alone)

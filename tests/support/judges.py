@@ -116,7 +116,10 @@ class Events:
             seen.add((lsn, op, key))
             self.changes[key].append((op, None if op in "dt" else value["after"]["v"]))
             if value is not None:
-                place = tuple(int(lsn or 0) for lsn in json.loads(value["source"]["sequence"]))
+                last, own = json.loads(value["source"]["sequence"])
+                if last is None:  # of the first transaction after a snapshot nobody knows which one came before
+                    continue
+                place = (int(last), int(own))
                 self.back += place < newest
                 newest = max(place, newest)
 

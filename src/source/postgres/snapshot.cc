@@ -197,16 +197,18 @@ void SnapshotReader::begin_table(Table& table) {
   table.is_started = !read.rests.empty();
   if (!table.is_chunked) return;
   table.bounds.resize(table.chunks.size());
-  const uint64_t anew = read.audience() & ~read.followers();
-  if (anew == 0) return;
-  auto start = new_batch(table, anew);
-  start->snapshot_start = true;
-  start->resumes = false;
-  start->offset = at_;
-  start->offset.position = {at_.lsn - 1, UINT64_MAX};
-  start->offset.unread = {at_.lsn, table.key.shape, {KeyRange()}, std::nullopt};
-  table.is_started = true;
-  ready_.push_back(std::move(start));
+  for (const TableRead::Share& share : read.shares) {
+    const uint64_t anew = share.audience & ~read.followers();
+    if (anew == 0) continue;
+    auto start = new_batch(table, anew);
+    start->snapshot_start = true;
+    start->resumes = false;
+    start->offset.position = {at_.lsn - 1, UINT64_MAX};
+    if (share.since != 0) start->offset.lsn_commit = share.since;
+    start->offset.unread = {at_.lsn, table.key.shape, {KeyRange()}, std::nullopt};
+    table.is_started = true;
+    ready_.push_back(std::move(start));
+  }
 }
 
 Result<void> SnapshotReader::find_bounds(Lane& lane, Table& table) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "source/postgres/table_plan.h"
+
 namespace millrace {
 namespace {
 
@@ -219,6 +221,24 @@ TEST_F(StartPlanTest, WhatStartsOverIsReadAsIfItHadNoChunks) {
   ASSERT_EQ(read.shares.size(), 2u);
   for (const TableRead::Share& share : read.shares)
     EXPECT_EQ(share.since, share.audience == 1 ? 1200u : 0u);
+}
+
+// It holds rows of the first attempt, at 1000, and chunks of the second, at 1200.
+TEST_F(StartPlanTest, ALogGetsWhatWasChangedSinceTheFirstAttemptAtATableOfWhichItHasChunks) {
+  Progress progress = knows_both(1100);
+  progress["table:2"] = chunks_of_table(1200);
+  progress["table:2"].lsn_commit = 1000;
+  BranchProgress mirror = branch("b", progress);
+  mirror.holds_rows = true;
+  const auto planned = plan({branch("a", progress), mirror});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(start_lsn(*planned->from), 1000u);
+  std::vector<Mark> marks;
+  add_marks(planned->reads[0], planned->streaming, of_table(1600, SnapshotPhase::kCompleted),
+            marks);
+  ASSERT_EQ(marks.size(), 2u);
+  EXPECT_EQ(marks[0].offset.position, (Position{999, UINT64_MAX}));
+  EXPECT_EQ(marks[1].offset.position, (Position{1199, UINT64_MAX})) << "a mirror is made anew";
 }
 
 TEST_F(StartPlanTest, WithoutAStreamChunksStartOver) {

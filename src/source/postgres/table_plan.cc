@@ -107,8 +107,12 @@ void add_marks(const TableRead& read, uint64_t streaming, const Offset& at,
                std::vector<Mark>& marks) {
   for (const TableRead::Rest& rest : read.rests) {
     Mark mark{bit(rest.branch), table_stream(read.oid), rest.own};
-    const Lsn before = mark.offset.unread.until;
-    if (mark.offset.position.commit_lsn >= before) mark.offset.position = {before - 1, UINT64_MAX};
+    Lsn before = mark.offset.unread.until;
+    if (mark.offset.position.commit_lsn + 1 >= before) {
+      // A log may hold rows of an attempt before the one that its chunks are of.
+      if (rest.since_if_anew != 0) before = std::min(before, rest.since_if_anew);
+      mark.offset.position = {before - 1, UINT64_MAX};
+    }
     mark.offset.unread.until = at.lsn_commit;
     marks.push_back(std::move(mark));
   }
