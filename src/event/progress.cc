@@ -46,7 +46,8 @@ void merge_tables(Progress& progress) {
 
 // 0: none was streamed yet, or it is not known.
 Lsn last_commit(const Offset& offset) {
-  return offset.last_commit.value_or(offset.snapshot == SnapshotPhase::kNone ? offset.lsn_commit : 0);
+  return offset.last_commit.value_or(offset.snapshot == SnapshotPhase::kNone ? offset.lsn_commit
+                                                                             : 0);
 }
 
 void follow(Offset& table, const Offset& slot) {
