@@ -1,13 +1,15 @@
 #include "base/arena.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace millrace {
 
 namespace {
 
-constexpr size_t kFirstChunkBytes = 4096;
+// 5,000 tables of one row each are 10,000 arenas.
+constexpr std::array<size_t, 2> kSmallChunks = {1024, 4096};
 
 constexpr size_t round_up(size_t n) {
   return (n + 7) & ~size_t{7};
@@ -33,11 +35,14 @@ std::string_view Arena::copy(std::string_view bytes) {
   return {out, bytes.size()};
 }
 
-// A small one first: a batch of one change needs no more. Then the budget's; what is larger stands
+// Small ones first: a batch of one change needs no more. Then the budget's; what is larger stands
 // alone.
 void Arena::add_chunk(size_t at_least) {
-  const bool is_small = chunks_.empty() && at_least <= kFirstChunkBytes;
-  Chunk chunk{nullptr, is_small ? kFirstChunkBytes : std::max(at_least, MemoryBudget::kChunkBytes)};
+  const auto* small = kSmallChunks.begin() + std::min(chunks_.size(), kSmallChunks.size());
+  while (small != kSmallChunks.end() && *small < at_least)
+    ++small;
+  Chunk chunk{nullptr,
+              small != kSmallChunks.end() ? *small : std::max(at_least, MemoryBudget::kChunkBytes)};
   if (budget_ != nullptr && chunk.size == MemoryBudget::kChunkBytes) {
     chunk.bytes = budget_->take_chunk();
   } else {

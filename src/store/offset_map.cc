@@ -7,6 +7,8 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "base/json_text.h"
 
@@ -17,6 +19,7 @@ namespace {
 constexpr uint64_t kWholeTransaction = std::numeric_limits<uint64_t>::max();
 constexpr std::string_view kEnd = "end";
 constexpr std::string_view kStreamPrefix = "millrace_stream_";
+constexpr char kSameAs = '=';
 
 constexpr std::array<std::string_view, 9> kOwned = {
     "lsn",
@@ -205,6 +208,11 @@ Offset read_offset(const simdjson::dom::object& map) {
   return offset;
 }
 
+std::unexpected<Error> malformed(std::string_view member) {
+  return fail(ErrorKind::kProtocol,
+              fmt::format("the stored offset's member {} is malformed", member));
+}
+
 }  // namespace
 
 std::string offset_key(std::string_view connector, std::string_view server) {
@@ -222,9 +230,16 @@ std::string to_offset_map(const Progress& progress, std::string_view previous) {
   if (main == progress.end()) main = progress.find(kSnapshotStream);
   if (main == progress.end()) return map.take();
   write_offset(map, main->second);
+  auto written = progress.end();
   for (auto stream = progress.begin(); stream != progress.end(); ++stream) {
     if (stream == main) continue;
-    map.text(std::string(kStreamPrefix) + stream->first, to_json(stream->second));
+    const std::string name = std::string(kStreamPrefix) + stream->first;
+    if (written != progress.end() && written->second == stream->second) {
+      map.text(name, kSameAs + written->first);
+    } else {
+      map.text(name, to_json(stream->second));
+      written = stream;
+    }
   }
   keep_unknown(map, previous, main->second.lsn);
   return map.take();
@@ -243,15 +258,24 @@ Result<Progress> from_offset_map(std::string_view json) {
   }
   const bool running = offset.snapshot == SnapshotPhase::kRunning;
   progress.emplace(running ? kSnapshotStream : kSlotStream, offset);
+  std::vector<std::pair<std::string_view, std::string_view>> same;
   for (const auto& [name, value] : map) {
     if (!std::string_view(name).starts_with(kStreamPrefix)) continue;
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS) continue;
-    const auto stream = offset_from_json(text);
-    if (!stream)
-      return fail(ErrorKind::kProtocol,
-                  fmt::format("the stored offset's member {} is malformed", name));
-    progress.insert_or_assign(std::string(name.substr(kStreamPrefix.size())), *stream);
+    const std::string_view stream = name.substr(kStreamPrefix.size());
+    if (text.starts_with(kSameAs)) {
+      same.emplace_back(stream, text.substr(1));
+      continue;
+    }
+    const auto parsed = offset_from_json(text);
+    if (!parsed) return malformed(name);
+    progress.insert_or_assign(std::string(stream), *parsed);
+  }
+  for (const auto& [stream, other] : same) {
+    const auto found = progress.find(other);
+    if (found == progress.end()) return malformed(std::string(kStreamPrefix) + std::string(stream));
+    progress.insert_or_assign(std::string(stream), found->second);
   }
   return progress;
 }

@@ -16,8 +16,8 @@
 //   millrace_last_commit  Offset::last_commit, where there is one
 //   millrace_tables     OIDs of the tables that this is the progress of
 //   millrace_stream_X   JSON text of stream X's own Offset: a table that stands elsewhere, while
-//   its
-//                       snapshot runs and until it has caught up
+//                       its snapshot runs and until it has caught up; or =Y, the same as stream Y's
+//                       (thousands of tables whose snapshots ended are no megabytes)
 // Debezium reads its members by name and does not see them; after it has written, they are gone,
 // and Offset::position is {0, 0}.
 #pragma once

@@ -118,6 +118,22 @@ TEST(OffsetMap, ASnapshotThatRunsBesideTheStreamIsAText) {
               HasSubstr(R"("millrace_stream_snapshot":"{\"commit_lsn\":0)"));
 }
 
+TEST(OffsetMap, ThousandsOfTablesThatStandAtOnePlaceAreShort) {
+  Progress progress{{std::string(kSnapshotStream), snapshot(SnapshotPhase::kRunning)}};
+  for (uint32_t oid = 10000; oid < 15000; ++oid)
+    progress.emplace(table_stream(oid), snapshot(SnapshotPhase::kCompleted));
+  progress.at(table_stream(12000)).lsn += 1;
+  const std::string map = to_offset_map(progress, "");
+  EXPECT_LT(map.size(), 300'000);
+  EXPECT_EQ(from_offset_map(map).value(), progress);
+}
+
+TEST(OffsetMap, TheSameAsAStreamThatIsNotThereIsMalformed) {
+  const auto progress = from_offset_map(R"({"lsn":7,"millrace_stream_table:1":"=table:2"})");
+  ASSERT_FALSE(progress);
+  EXPECT_THAT(progress.error().text(), HasSubstr("millrace_stream_table:1"));
+}
+
 TEST(OffsetMap, DebeziumsOffsetHasNoPosition) {
   const auto progress = from_offset_map(
       R"({"transaction_id":null,"lsn_proc":24023128,"messageType":"UPDATE","lsn_commit":24023120,)"

@@ -12,10 +12,12 @@ namespace millrace {
 namespace {
 
 constexpr Millis kBetweenQuestions{10};
-// librdkafka looks for each topic of an answer among all that it knows, one by one: a question
-// about all is too dear when less than this part of them is missing (5,000 topics: 0.2 s a
-// question).
+// librdkafka looks for each topic of an answer among all that it knows, one by one (5,000 topics:
+// 0.2 s an answer). A question about all is too dear when less than this part of them is missing,
+// and the next one waits this many times as long as the answer took.
 constexpr size_t kPartForAll = 10;
+constexpr int kPause = 3;
+constexpr Millis kMostPause{1000};
 constexpr Millis kLeastPatience{50};
 constexpr Millis kMostPatience{3200};
 
@@ -67,6 +69,10 @@ void Topics::announce_missing() {
   }
 }
 
+bool Topics::is_all_worth_asking() const {
+  return missing_.size() * kPartForAll > topics_.size() && steady_now() >= ask_all_again_;
+}
+
 Result<void> Topics::ask(const Topic* topic, SteadyTime deadline) {
   // A far or busy broker answers later than we are asked to wait: then it is given longer each
   // time, for an answer that is not waited for is lost.
@@ -76,6 +82,8 @@ Result<void> Topics::ask(const Topic* topic, SteadyTime deadline) {
     asked_all_ = steady_now();
     answered = producer_.client().partitions_of_all(
         until, [&](std::string_view name, const Result<int32_t>& count) { learn(name, count); });
+    const SteadyTime now = steady_now();
+    ask_all_again_ = now + std::min<SteadyTime::duration>(kPause * (now - asked_all_), kMostPause);
   } else {
     const auto count = producer_.client().partitions(topic->name, until);
     if (count)
@@ -139,8 +147,7 @@ Result<void> Topics::prepare(std::string_view name, SteadyTime deadline) {
       continue;
     }
     announce_missing();
-    const bool about_all = missing_.size() * kPartForAll > topics_.size();
-    const auto answered = ask(about_all ? nullptr : &topic, deadline);
+    const auto answered = ask(is_all_worth_asking() ? nullptr : &topic, deadline);
     ask_again_ = topic.partitions > 0 ? SteadyTime{} : steady_now() + kBetweenQuestions;
     if (topic.partitions > 0) return {};
     // The brokers' absence is told by poll; here the topic is what counts.

@@ -59,6 +59,7 @@ class Topics {
 
   Topic& entry(std::string_view name);
   void announce_missing();
+  bool is_all_worth_asking() const;
   // Of this topic, or of all; nullptr = all.
   Result<void> ask(const Topic* topic, SteadyTime deadline);
   void learn(std::string_view name, const Result<int32_t>& count);
@@ -74,7 +75,8 @@ class Topics {
   Millis patience_{50};    // for the brokers' answer; doubled when it does not come
   SteadyTime asked_all_ = steady_now();
   SteadyTime ask_again_{};  // not before
-  SteadyTime appeared_{};   // when a topic became known
+  SteadyTime ask_all_again_{};
+  SteadyTime appeared_{};  // when a topic became known
   uint32_t scatter_ = 0;
 };
 

@@ -237,7 +237,7 @@ Result<void> SnapshotReader::take_bound(Lane& lane, std::string_view row) {
 }
 
 void SnapshotReader::split_chunks(Table& table) {
-  std::deque<KeyChunk> chunks;
+  std::vector<KeyChunk> chunks;
   for (size_t i = 0; i < table.chunks.size(); ++i) {
     for (KeyChunk& chunk : split_chunk(table.chunks[i], table.bounds[i]))
       chunks.push_back(std::move(chunk));
@@ -256,7 +256,7 @@ void SnapshotReader::split_chunks(Table& table) {
 Result<void> SnapshotReader::begin_chunk(Lane& lane, Table& table) {
   lane.table = &table;
   lane.chunk = std::move(table.chunks.front());
-  table.chunks.pop_front();
+  table.chunks.erase(table.chunks.begin());
   ++table.reading;
   const std::string condition =
       table.is_chunked

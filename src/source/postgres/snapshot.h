@@ -88,13 +88,13 @@ class SnapshotReader {
     TableKey key;
     bool is_chunked = false;
     bool is_binary = false;
-    size_t number = 0;            // of those that are read, from 1; 0: not begun
-    std::deque<KeyChunk> chunks;  // not begun
+    size_t number = 0;             // of those that are read, from 1; 0: not begun
+    std::vector<KeyChunk> chunks;  // not begun; vectors, for there may be thousands of tables
     std::vector<std::vector<std::vector<std::string>>> bounds;  // within each of them
     size_t reading = 0;                                         // connections
     bool finds_bounds = false;
     bool done = false;
-    std::deque<std::shared_ptr<Batch>> held;  // the last with rows, and what comes after it
+    std::vector<std::shared_ptr<Batch>> held;  // the last with rows, and what comes after it
     bool is_started = false;
     uint64_t rows = 0;
     uint64_t copied_rows = 0;
