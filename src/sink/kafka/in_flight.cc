@@ -45,6 +45,7 @@ uint64_t InFlight::next_number() const {
 void InFlight::hand_over_next(size_t bytes) {
   ++entries_[cursor_].handed;
   ++outstanding_;
+  ++handed_records_;
   bytes_ += bytes;
 }
 

@@ -65,6 +65,11 @@ class InFlight {
   // Handed over and not settled.
   bool outstanding() const { return outstanding_ > 0; }
 
+  // Hand-overs there ever were, and those of them that came back.
+  uint64_t handed_records() const { return handed_records_; }
+
+  uint64_t returned_records() const { return handed_records_ - outstanding_; }
+
   size_t bytes() const { return bytes_; }
 
   uint64_t last_seq() const { return entries_.empty() ? durable_seq_ : entries_.back().view.seq(); }
@@ -89,6 +94,7 @@ class InFlight {
   uint64_t next_first_ = 1;
   uint64_t durable_seq_ = 0;
   size_t outstanding_ = 0;
+  uint64_t handed_records_ = 0;
   size_t bytes_ = 0;
   size_t handed_bytes_ = 0;
 };

@@ -24,6 +24,9 @@ constexpr Millis kLook{2};  // whether it is time to commit
 // up).
 constexpr size_t kRecordOverhead = 256;
 constexpr size_t kHeaderOverhead = 96;
+// Of batches that wait for topics, as they stand in memory: enough to make hundreds of topics at a
+// time.
+constexpr size_t kMostWaiting = 1 << 20;
 constexpr size_t kSmallestBatch = 16384;
 constexpr size_t kLargestBatch = 1000000;
 
@@ -69,25 +72,26 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     const bool waits = waits_for_topic();
     if (!waits) waiting_bytes_ = 0;
     const bool full = in_flight_.bytes() + waiting_bytes_ >= max_bytes_ ||
+                      waiting_bytes_ >= kMostWaiting ||
                       (in_flight_.next().record != nullptr && !waits) ||
                       (transaction_ && transaction_->is_full(in_flight_));
     const bool leaves_alone_mode =
         alone_until_ != 0 && view.seq() > alone_until_ && !in_flight_.empty();
-    if (producer_ == nullptr || full || leaves_alone_mode)
-      return fail(ErrorKind::kBusy, "kafka: enough is in flight");
+    is_busy_ = producer_ == nullptr || full || leaves_alone_mode;
+    if (is_busy_) return fail(ErrorKind::kBusy, "kafka: enough is in flight");
     if (alone_until_ != 0 && in_flight_.empty()) {
       alone_until_ = 0;
       if (auto made = start_producer(); !made) return made;
     }
     if (in_flight_.empty()) silence_.is_over();
     const auto records = view.records;
+    const size_t bytes = view.bytes();
     in_flight_.push(std::move(view));
     if (auto handed = hand_over(); !handed) return handed;
     if (!waits_for_topic()) return {};
-    for (const Record& record : records) {
+    waiting_bytes_ += bytes;
+    for (const Record& record : records)
       topics_->want(record.topic);
-      waiting_bytes_ += cost(record);
-    }
     return {};
   }
 
@@ -123,6 +127,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   void wait(SteadyTime deadline);
   Result<void> go_over_refusals();
   Error judge(const Error& told);
+  bool sends_at_once() const;
   bool is_commit_due();
   Result<void> commit_failed(const Error& error);
   bool waits_for_topic();
@@ -144,6 +149,8 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   size_t waiting_bytes_ = 0;  // of batches that were taken while a topic was not known
   uint64_t alone_until_ = 0;  // up to this batch every record is sent alone; 0 = not so
   size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
+  bool is_busy_ = false;      // more is to be written than there is room for
+  uint64_t sent_ = 0;         // hand-overs until something was sent at once last
   bool letters_to_flush_ = false;
   bool drains_ = false;  // all is to be durable as soon as it can be
   Silence silence_;
@@ -251,16 +258,29 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
   return hand_over();
 }
 
+// When nothing else is to be written, and what was sent so is delivered: what comes until then is
+// sent together. To linger would cost a wait, and librdkafka spins through its last millisecond.
+bool KafkaSink::sends_at_once() const {
+  return !is_busy_ && !transaction_ && !config_.client.contains("linger.ms") &&
+         in_flight_.returned_records() >= sent_;
+}
+
 void KafkaSink::wait(SteadyTime deadline) {
-  SteadyTime until = steady_now();
+  const SteadyTime now = steady_now();
+  SteadyTime until = now;
   const bool is_done =
       transaction_ ? in_flight_.empty() || is_commit_due() : in_flight_.front_settled();
   if (!is_done && in_flight_.outstanding()) {
     until = deadline;
   } else if (!is_done && transaction_) {
-    until = std::min(deadline, until + kLook);
+    until = std::min(deadline, now + kLook);
   }
-  if (transaction_ || !is_done) producer_->client().poll(until);
+  if (until > now && sends_at_once()) {
+    sent_ = in_flight_.handed_records();
+    producer_->flush(until);
+  } else if (transaction_ || !is_done) {
+    producer_->client().poll(until);
+  }
   // The word on the record that was the cause comes after the word that all is over.
   if (producer_->client().fatal()) producer_->flush(steady_now() + kLastWords);
 }

@@ -87,6 +87,8 @@ class KafkaSinkTest : public ::testing::Test {
     out.batch = batch;
     out.changes = own->changes;
     out.records = own->records;
+    for (const std::string& bytes : own->bytes)
+      out.made_bytes += bytes.size();
     out.keep.push_back(own);
     return out;
   }
@@ -209,6 +211,22 @@ TEST_F(KafkaSinkTest, TakesNoMoreThanItsBytes) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kBusy);
   EXPECT_EQ(drain(), 1U);
   EXPECT_EQ(values().size(), 3U);
+}
+
+TEST_F(KafkaSinkTest, ARecordWithNothingBehindItDoesNotLinger) {
+  open();
+  auto fastest = std::chrono::steady_clock::duration::max();
+  for (uint64_t seq = 1; seq <= 50; ++seq) {
+    const SteadyTime start = steady_now();
+    ASSERT_TRUE(sink_->write(view(seq, {{"k", "v"}})));
+    for (uint64_t durable = 0; durable < seq;) {
+      const auto report = sink_->poll(steady_now() + Millis(2));
+      ASSERT_TRUE(report) << report.error().text();
+      durable = report->durable_seq;
+    }
+    fastest = std::min(fastest, steady_now() - start);
+  }
+  EXPECT_LT(fastest, Millis(8));  // linger.ms is 10
 }
 
 TEST_F(KafkaSinkTest, BrokersThatAreAwayAreUnreachable) {
