@@ -173,6 +173,21 @@ class Kafka(ServerCase):
             child.until("the second", lambda: kafka.count(broker.address, self.topic) >= 2)
             self.assertEqual(child.stop(), 0, child.stderr())
 
+    def test_new_topics_are_made_together_as_the_rules_say(self):
+        names = [f"t{n}" for n in range(30)]
+        self.sql("".join(f"create table {t}(id int primary key); insert into {t} values (1);" for t in names))
+        kafka.create_topic(self.kafka, f"{self.prefix}.public.t0", 2)
+        rules = {"default.partitions": "3", "default.replication.factor": "1", "groups": "kept",
+                 "kept.include": ".*t7", "kept.partitions": "5", "kept.cleanup.policy": "compact"}
+        with self.to_kafka(self.config(**{"table.include.list": "public.t.*", "snapshot.mode": "initial_only"},
+                                       **{f"topic.creation.{key}": value for key, value in rules.items()})) as child:
+            self.assertEqual(child.wait(60), 0, child.stderr())
+        topics = {t: f"{self.prefix}.public.{t}" for t in names}
+        partitions = {t: len(kafka.ends(self.kafka, topic)) for t, topic in topics.items()}
+        self.assertEqual(partitions, {t: 3 for t in names} | {"t0": 2, "t7": 5})
+        self.assertEqual({t: kafka.count(self.kafka, topic) for t, topic in topics.items()}, {t: 1 for t in names})
+        self.assertEqual([kafka.topic_setting(self.kafka, topics[t], "cleanup.policy") for t in ("t7", "t8")], ["compact", "delete"])
+
     def test_without_bootstrap_servers_it_says_so(self):
         self.sql(TABLE)
         child = self.start("run", self.config(), "--to", "kafka")

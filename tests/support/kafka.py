@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from support import waiting
 
@@ -148,6 +148,11 @@ def create_topic(address, name, partitions=1, replicas=1, **config):
 
 def topics(address, prefix=""):
     return sorted(t for t in admin(address).list_topics(timeout=10).topics if t.startswith(prefix))
+
+
+def topic_setting(address, topic, key):
+    resource, client = ConfigResource(ConfigResource.Type.TOPIC, topic), admin(address)
+    return client.describe_configs([resource])[resource].result(30)[key].value
 
 
 def _consumer(address, isolation="read_committed"):
