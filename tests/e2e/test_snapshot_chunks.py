@@ -8,8 +8,10 @@ import threading
 from support import waiting, warehouse
 from support.case import ServerCase, payload
 from support.program import http_get
+from support.tcp_proxy import Proxy
 
 ROWS = 40_000
+RATE = 3_000_000  # bytes of a table a second until it is interrupted, for it to be in time: the table has 7 MB
 # v is new with every change, so that each can be told from every other. The key: two columns, one of them text whose order is not that of its bytes.
 SETUP = r"""
 create sequence vs;
@@ -92,11 +94,13 @@ class Chunks(ServerCase):
     def setUp(self):
         super().setUp()
         self.http = waiting.free_port()
+        self.proxy = Proxy(self.cluster.port)
+        self.enterContext(self.proxy)
         self.sql(SETUP, ROWS)
         self.sql(f"alter table big replica identity {self.identity}")
 
     def config(self, threads, branches=BRANCHES, source=""):
-        return self.pipeline(branches, common=f'memory.max = "6MiB"\nhttp.listen = "127.0.0.1:{self.http}"',
+        return self.pipeline(branches, port=self.proxy.port, common=f'memory.max = "6MiB"\nhttp.listen = "127.0.0.1:{self.http}"',
                              source=f'table.include.list = ["public.big"]\n"snapshot.max.threads" = {threads}\nsnapshot.chunk.bytes = "256KiB"\n{source}')
 
     def busy(self, seed):
@@ -151,12 +155,14 @@ class Chunks(ServerCase):
 
     def begin(self, threads, rows, **options):
         """Killed once so many rows have been read, while changes are made; gives the function that ends them."""
+        self.proxy.rate = RATE // threads
         child = self.start("run", self.config(threads, **options))
         child.until("it reads", lambda: self.snapshot_rows() > 0)
         end = self.busy(1)
         child.until(f"{rows} rows", lambda: self.snapshot_rows() >= rows)
         child.kill()
         self.assertNotIn("table read", child.stderr(), "too late")
+        self.proxy.rate = 0
         return end
 
     def finish(self, threads, end, **options):
@@ -221,10 +227,12 @@ class Chunks(ServerCase):
 
     def test_killed_twice(self):
         end = self.begin(2, ROWS * 3 // 10)
+        self.proxy.rate = RATE // 2
         child = self.start("run", self.config(2))
         child.until("it goes on reading", lambda: self.snapshot_rows() > ROWS // 4)
         child.kill()
         self.assertNotIn("table read", child.stderr(), "too late")
+        self.proxy.rate = 0
         left = self.unread()
         self.assertLess(left, ROWS * 7 // 10, "what was read before the first kill is to be read again")
         log = self.finish(3, end)
@@ -232,11 +240,13 @@ class Chunks(ServerCase):
         self.adds_up()
 
     def test_a_connection_that_is_lost(self):
+        self.proxy.rate = RATE // 3
         child = self.start("run", self.config(3))
         child.until("it reads", lambda: self.snapshot_rows() > 0)
         end = self.busy(1)
         child.until("half of it", lambda: self.snapshot_rows() >= ROWS // 2)
         self.assertTrue(self.cluster.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and query like 'COPY (SELECT%%' limit 1", self.database))
+        self.proxy.rate = 0
         child.until("it goes on", lambda: "the snapshot of a table goes on" in child.stderr())
         child.until("it is read", lambda: "table read" in child.stderr(), 120)
         self.wait_confirmed(child)
@@ -264,13 +274,15 @@ class Chunks(ServerCase):
     def test_from_a_connectors_offsets(self):
         """What Debezium keeps its offsets in holds the rest of a table too; what is printed is in order for each key, over both runs."""
         connector = self.connector(**{"table.include.list": "public.big", "snapshot.max.threads": "2", "snapshot.chunk.bytes": "262144", "offset.flush.interval.ms": "20",
-                                      "memory.max": "4MiB"})
+                                      "memory.max": "4MiB", "database.port": str(self.proxy.port)})
+        self.proxy.rate = RATE // 2
         child = self.to_stdout(connector)
         child.until("it reads", lambda: child.lines)
         end = self.busy(1)
         child.until("much of it", lambda: len(child.lines) >= ROWS // 2)
         child.kill()
         self.assertNotIn("table read", child.stderr(), "too late")
+        self.proxy.rate = 0
         child.reader.join()
         printed = child.records()
         child = self.streaming(self.to_stdout(connector))
@@ -292,7 +304,8 @@ class Chunks(ServerCase):
     def test_what_a_first_attempt_gave_and_is_gone_since(self):
         """Its offsets were older than what it had given; the second attempt is interrupted in the middle of the table, and the third knows of the second alone."""
         connector = self.connector(**{"table.include.list": "public.big", "snapshot.chunk.bytes": "262144", "offset.flush.interval.ms": "20", "memory.max": "4MiB",
-                                      "snapshot.delay.ms": "500"})
+                                      "snapshot.delay.ms": "500", "database.port": str(self.proxy.port)})
+        self.proxy.rate = RATE
         offsets = self.folder / "offsets"
         child = self.to_stdout(connector)
         child.until("an offset before the first row", offsets.exists)
@@ -309,6 +322,7 @@ class Chunks(ServerCase):
         child.until("chunks of it", lambda: b"unread" in offsets.read_bytes())
         child.kill()
         self.assertNotIn("table read", child.stderr(), "too late")
+        self.proxy.rate = 0
         child.reader.join()
         printed += child.records()
         child = self.to_stdout(connector)

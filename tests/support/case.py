@@ -62,14 +62,14 @@ class ServerCase(unittest.TestCase):
             path.write_text(json.dumps({"name": self.name, "config": config} if nested else {"name": self.name, **config}, indent=1))
         return path
 
-    def pipeline(self, branches, common="", source="", file="pipeline.toml"):
+    def pipeline(self, branches, common="", source="", file="pipeline.toml", port=None):
         """Writes a .toml pipeline over this test's database. $FOLDER in the texts is the test's folder."""
         text = f"""name = "{self.name}"
 state.folder = "{self.folder}/state"
 {common}
 [source]
 database.hostname = "127.0.0.1"
-database.port = {self.cluster.port}
+database.port = {port or self.cluster.port}
 database.user = "postgres"
 database.dbname = "{self.database}"
 topic.prefix = "shop"
