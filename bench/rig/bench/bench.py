@@ -54,7 +54,7 @@ def timed(s, a, scenario, events, records, limit=None, **more):
         return emit(a, scenario, seconds=round(sec, 2), events=events, events_per_s=round(events / sec),
              mb_per_s=round(mb / sec, 1), steady_events_per_s=round(events / max(last - first, 0.02)),
              seconds_total=round(last - s.launched, 2), first_record_s=round(first - s.launched, 2),
-             record_bytes=round(mean), schemas=a.schemas, **more, **use)
+             record_bytes=round(mean), schemas=a.schemas, shape=a.shape, **more, **use)
     finally:
         s.stop()
 

@@ -69,7 +69,8 @@ def growth(dimension):
 
 def throughput():
     """Medians of the last five quiet runs to Kafka of each, without label."""
-    told = [line for line in lines_of("results.jsonl") if not line.get("label") and line.get("noise", 0) <= QUIET]
+    told = [line for line in lines_of("results.jsonl")
+            if not line.get("label") and line.get("shape", "mixed") == "mixed" and line.get("noise", 0) <= QUIET]
     groups = []
     for scenario, title, alone in (("stream", "a backlog of changes", "pg_recvlogical"), ("snapshot", "a snapshot", "copy")):
         for table in "inventory", "wide":
