@@ -12,6 +12,7 @@ void InFlight::push(BatchView view) {
   entry.first = next_first_;
   next_first_ += view.records.size();
   entry.is_settled.resize(view.records.size());
+  entry.lanes.resize(view.records.size());
   entry.view = std::move(view);
   entries_.push_back(std::move(entry));
 }
@@ -42,8 +43,9 @@ uint64_t InFlight::next_number() const {
   return entries_[cursor_].first + entries_[cursor_].handed;
 }
 
-void InFlight::hand_over_next(size_t bytes) {
-  ++entries_[cursor_].handed;
+void InFlight::hand_over_next(size_t bytes, uint32_t lane) {
+  Entry& entry = entries_[cursor_];
+  entry.lanes[entry.handed++] = lane;
   ++outstanding_;
   ++handed_records_;
   bytes_ += bytes;
@@ -79,7 +81,8 @@ InFlight::Place InFlight::at(uint64_t number) const {
   const auto found = find(number);
   if (!found) return {};
   const Entry& entry = entries_[*found];
-  return {&entry.view, &entry.view.records[number - entry.first]};
+  const size_t index = number - entry.first;
+  return {&entry.view, &entry.view.records[index], entry.lanes[index]};
 }
 
 bool InFlight::refuse(uint64_t number) {

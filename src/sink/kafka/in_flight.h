@@ -18,6 +18,7 @@ class InFlight {
   struct Place {
     const BatchView* view = nullptr;
     const Record* record = nullptr;  // null: there is none
+    uint32_t lane = 0;               // of one that was handed over
   };
 
   void push(BatchView view);
@@ -25,8 +26,8 @@ class InFlight {
   // The first record that librdkafka does not have yet, and its number.
   Place next();
   uint64_t next_number() const;
-  // librdkafka has it. `bytes`: what it holds because of it.
-  void hand_over_next(size_t bytes);
+  // librdkafka has it. `bytes`: what it holds because of it; `lane`: what at() is to tell.
+  void hand_over_next(size_t bytes, uint32_t lane);
   // It needs no hand-over: it was refused.
   void settle_next();
 
@@ -81,6 +82,7 @@ class InFlight {
     size_t handed = 0;
     size_t settled = 0;
     std::vector<bool> is_settled;  // by index of record
+    std::vector<uint32_t> lanes;   // by index of record
     std::set<size_t> refused;      // indices of records
     std::set<uint32_t> refused_changes;
 

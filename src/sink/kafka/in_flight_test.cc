@@ -27,7 +27,7 @@ class InFlightTest : public ::testing::Test {
     std::vector<uint64_t> numbers;
     while (in_flight_.next().record != nullptr) {
       numbers.push_back(in_flight_.next_number());
-      in_flight_.hand_over_next(10);
+      in_flight_.hand_over_next(10, 0);
     }
     return numbers;
   }
@@ -122,11 +122,11 @@ TEST_F(InFlightTest, HandedOverBatchesAreThoseBeforeTheNextRecord) {
   EXPECT_TRUE(in_flight_.at_boundary());
   EXPECT_FALSE(in_flight_.has_handed());
   in_flight_.next();
-  in_flight_.hand_over_next(10);
+  in_flight_.hand_over_next(10, 0);
   EXPECT_FALSE(in_flight_.at_boundary());
   EXPECT_FALSE(in_flight_.has_handed());
   in_flight_.next();
-  in_flight_.hand_over_next(10);
+  in_flight_.hand_over_next(10, 0);
   EXPECT_TRUE(in_flight_.at_boundary());
   EXPECT_TRUE(in_flight_.has_handed());
   Progress progress;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "sink/kafka/in_flight.h"
+#include "sink/kafka/lanes.h"
 #include "sink/kafka/silence.h"
 #include "sink/kafka/topics.h"
 #include "sink/kafka/transaction.h"
@@ -20,6 +21,8 @@ constexpr std::chrono::seconds kConnectTimeout{5};
 constexpr Millis kFlushSlice{50};
 constexpr Millis kLastWords{500};
 constexpr Millis kLook{2};  // whether it is time to commit
+constexpr Millis kFlushAgain{20};
+constexpr Millis kShortFlush{1};
 // What librdkafka allocates for a record and for a header, beside their bytes (measured, rounded
 // up).
 constexpr size_t kRecordOverhead = 256;
@@ -28,13 +31,30 @@ constexpr size_t kHeaderOverhead = 96;
 // time.
 constexpr size_t kMostWaiting = 1 << 20;
 constexpr size_t kSmallestBatch = 16384;
-constexpr size_t kLargestBatch = 1000000;
+constexpr int64_t kLargestBatch = 1000000;
 
 size_t cost(const Record& record) {
   size_t bytes = kRecordOverhead + record.key.size() + record.value.size();
   for (const Header& header : record.headers)
     bytes += kHeaderOverhead + header.name.size() + header.value.size();
   return bytes;
+}
+
+// So much is sent without waiting for more.
+size_t batch_bytes(const kafka::Properties& properties) {
+  int64_t out = kLargestBatch;
+  for (const char* name : {"batch.size", "message.max.bytes"}) {
+    int64_t told = out;
+    if (const auto value = properties.find(name); value != properties.end())
+      static_cast<void>(set_value(told, value->second));
+    out = std::min(out, told);
+  }
+  return static_cast<size_t>(out);
+}
+
+// What librdkafka counts when it looks whether there is a batch.
+size_t payload(const Record& record) {
+  return record.key.size() + record.value.size();
 }
 
 // A broker refuses a batch as a whole when one of its records is too large or invalid. Then all
@@ -127,7 +147,8 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   void wait(SteadyTime deadline);
   Result<void> go_over_refusals();
   Error judge(const Error& told);
-  bool sends_at_once() const;
+  void came_back(uint64_t number, const InFlight::Place& place);
+  bool is_to_be_flushed(SteadyTime now) const;
   bool is_commit_due();
   Result<void> commit_failed(const Error& error);
   bool waits_for_topic();
@@ -150,7 +171,9 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   uint64_t alone_until_ = 0;  // up to this batch every record is sent alone; 0 = not so
   size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
   bool is_busy_ = false;      // more is to be written than there is room for
-  uint64_t sent_ = 0;         // hand-overs until something was sent at once last
+  uint64_t flushed_ = 0;      // hand-overs until the last flush
+  SteadyTime flushed_at_{};
+  Lanes lanes_;
   bool letters_to_flush_ = false;
   bool drains_ = false;  // all is to be durable as soon as it can be
   Silence silence_;
@@ -178,6 +201,11 @@ Result<void> KafkaSink::start_producer() {
     properties["enable.gapless.guarantee"] = "true";
   }
   if (batch_bytes_ != 0) properties["batch.size"] = std::to_string(batch_bytes_);
+  properties.try_emplace("linger.ms", "1000");  // is_to_be_flushed() is sooner
+  properties.try_emplace("batch.num.messages", "1000000");
+  const size_t batch = batch_bytes(properties);
+  properties["batch.size"] = std::to_string(batch);
+  lanes_ = Lanes(batch);
   if (transaction_) transaction_->adjust(properties);
   auto made = kafka::Producer::open(std::move(properties), *this);
   if (!made) return std::unexpected(made.error());
@@ -213,6 +241,7 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
   const Record& record = *place.record;
   const auto target = topics_->target(record);
   if (!target) return fail(ErrorKind::kBusy, "topic is not known yet");
+  if (lanes_.is_full(target->lane)) return fail(ErrorKind::kBusy, "a batch waits");
   headers_.clear();
   for (const Header& header : record.headers)
     headers_.push_back({header.name, header.value});
@@ -227,7 +256,8 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
                                          .headers = headers_,
                                          .number = number});
   if (taken) {
-    in_flight_.hand_over_next(cost(record));
+    in_flight_.hand_over_next(cost(record), target->lane);
+    lanes_.add(target->lane, payload(record));
     return {};
   }
   if (taken.error().kind != ErrorKind::kData) return taken;
@@ -258,11 +288,14 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
   return hand_over();
 }
 
-// When nothing else is to be written, and what was sent so is delivered: what comes until then is
-// sent together. To linger would cost a wait, and librdkafka spins through its last millisecond.
-bool KafkaSink::sends_at_once() const {
-  return !is_busy_ && !transaction_ && !config_.client.contains("linger.ms") &&
-         in_flight_.returned_records() >= sent_;
+// When nothing else is to be written, and what was flushed is delivered: what comes until then is
+// sent together. Else now and then, for what is less than a batch, and because a flush may end
+// before librdkafka's thread has seen it. To linger would cost a wait, and spins (Lanes) when it is
+// over before the answer to what was sent.
+bool KafkaSink::is_to_be_flushed(SteadyTime now) const {
+  if (!in_flight_.outstanding() || config_.client.contains("linger.ms")) return false;
+  const bool is_alone = !is_busy_ && in_flight_.returned_records() >= flushed_;
+  return is_alone || now >= flushed_at_ + kFlushAgain;
 }
 
 void KafkaSink::wait(SteadyTime deadline) {
@@ -271,13 +304,14 @@ void KafkaSink::wait(SteadyTime deadline) {
   const bool is_done =
       transaction_ ? in_flight_.empty() || is_commit_due() : in_flight_.front_settled();
   if (!is_done && in_flight_.outstanding()) {
-    until = deadline;
+    until = std::min(deadline, now + kFlushAgain);
   } else if (!is_done && transaction_) {
     until = std::min(deadline, now + kLook);
   }
-  if (until > now && sends_at_once()) {
-    sent_ = in_flight_.handed_records();
-    producer_->flush(until);
+  if (until > now && is_to_be_flushed(now)) {
+    flushed_ = in_flight_.handed_records();
+    flushed_at_ = now;
+    producer_->flush(is_busy_ ? std::min(until, now + kShortFlush) : until);
   } else if (transaction_ || !is_done) {
     producer_->client().poll(until);
   }
@@ -285,8 +319,10 @@ void KafkaSink::wait(SteadyTime deadline) {
   if (producer_->client().fatal()) producer_->flush(steady_now() + kLastWords);
 }
 
+// Not while a batch is under way: a commit flushes, and librdkafka would spin meanwhile.
 bool KafkaSink::is_commit_due() {
-  return transaction_ && transaction_->is_due(in_flight_, drains_ || alone_until_ != 0);
+  return transaction_ && (!lanes_.has_batch() || transaction_->is_committing()) &&
+         transaction_->is_due(in_flight_, drains_ || alone_until_ != 0);
 }
 
 // Batches are taken meanwhile, so that all their topics are asked for at once: 5,000 new ones one
@@ -297,12 +333,17 @@ bool KafkaSink::waits_for_topic() {
   return place.record != nullptr && !topics_->is_known(place.record->topic);
 }
 
+void KafkaSink::came_back(uint64_t number, const InFlight::Place& place) {
+  in_flight_.settle(number, cost(*place.record));
+  lanes_.remove(place.lane, payload(*place.record));
+}
+
 void KafkaSink::delivered(uint64_t number, const Error* error) {
   const InFlight::Place place = in_flight_.at(number);
   if (place.record == nullptr) return;
   silence_.is_over();
   if (error == nullptr) {
-    in_flight_.settle(number, cost(*place.record));
+    came_back(number, place);
     if (transaction_) transaction_->delivered();
   } else if (error->kind == ErrorKind::kData) {
     refused_.emplace_back(number, *error);
@@ -319,7 +360,7 @@ Result<void> KafkaSink::go_over_refusals() {
   if (alone_until_ == 0) return send_alone(refused_.front().second);
   for (const auto& [number, error] : std::exchange(refused_, {})) {
     if (auto kept = refuse(number, error); !kept) return kept;
-    if (!transaction_) in_flight_.settle(number, cost(*in_flight_.at(number).record));
+    if (!transaction_) came_back(number, in_flight_.at(number));
   }
   return transaction_ ? send_again() : Result<void>();
 }
@@ -359,7 +400,7 @@ Result<void> KafkaSink::refuse(uint64_t number, const Error& error) {
 }
 
 Result<void> KafkaSink::send_alone(const Error& why) {
-  const size_t before = batch_bytes_ == 0 ? kLargestBatch : batch_bytes_;
+  const size_t before = batch_bytes_ == 0 ? size_t{kLargestBatch} : batch_bytes_;
   batch_bytes_ = std::max(before / 4, kSmallestBatch);
   alone_until_ = in_flight_.last_seq();
   log::warn("kafka refused a batch, sending its records one by one",

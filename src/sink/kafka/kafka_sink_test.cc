@@ -213,6 +213,38 @@ TEST_F(KafkaSinkTest, TakesNoMoreThanItsBytes) {
   EXPECT_EQ(values().size(), 3U);
 }
 
+// Each 100 kB; batch.size is 1 MB.
+std::vector<std::pair<std::string, std::string>> large_records(size_t count) {
+  return {count, {"k", std::string(100'000, 'x')}};
+}
+
+TEST_F(KafkaSinkTest, NoWholeBatchWaitsBehindTheOneThatIsUnderWay) {
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "the topic is known then"}})));
+  EXPECT_EQ(drain(), 1U);
+  ASSERT_TRUE(sink_->write(view(2, large_records(40))));
+  EXPECT_GT(sink_->bytes_held(), 1'500'000U);
+  EXPECT_LT(sink_->bytes_held(), 1'700'000U);
+  EXPECT_EQ(drain(), 2U);
+  EXPECT_EQ(values().size(), 41U);
+}
+
+TEST_F(KafkaSinkTest, LessThanABatchDoesNotWaitForTheRestOfItWhileMoreIsRefused) {
+  config_.in_flight_max_bytes = {400'000};
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "flushed"}})));
+  EXPECT_EQ(drain(), 1U);
+  const SteadyTime start = steady_now();
+  ASSERT_TRUE(sink_->write(view(2, large_records(4))));
+  for (uint64_t durable = 0; durable < 2;) {
+    EXPECT_FALSE(sink_->write(view(3, {{"k", "v"}})));
+    const auto report = sink_->poll(steady_now() + Millis(2));
+    ASSERT_TRUE(report) << report.error().text();
+    durable = report->durable_seq;
+  }
+  EXPECT_LT(steady_now() - start, Millis(700));  // linger.ms is 1000
+}
+
 TEST_F(KafkaSinkTest, ARecordWithNothingBehindItDoesNotLinger) {
   open();
   auto fastest = std::chrono::steady_clock::duration::max();
@@ -226,7 +258,7 @@ TEST_F(KafkaSinkTest, ARecordWithNothingBehindItDoesNotLinger) {
     }
     fastest = std::min(fastest, steady_now() - start);
   }
-  EXPECT_LT(fastest, Millis(8));  // linger.ms is 10
+  EXPECT_LT(fastest, Millis(8));  // linger.ms is 1000
 }
 
 TEST_F(KafkaSinkTest, BrokersThatAreAwayAreUnreachable) {

@@ -37,7 +37,7 @@ Topics::Topic& Topics::entry(std::string_view name) {
 std::optional<Topics::Target> Topics::target(const Record& record) {
   Topic& topic = entry(record.topic);
   if (topic.partitions == 0) return std::nullopt;
-  Target out{topic.handle, 0};
+  Target out{.topic = topic.handle};
   if (record.partition >= 0) {
     out.partition = std::min(record.partition, topic.partitions - 1);
   } else if (record.key.data() != nullptr) {
@@ -47,6 +47,7 @@ std::optional<Topics::Target> Topics::target(const Record& record) {
   } else {
     out.partition = static_cast<int32_t>(scatter_++ % static_cast<uint32_t>(topic.partitions));
   }
+  out.lane = topic.first_lane + static_cast<uint32_t>(out.partition);
   return out;
 }
 
@@ -111,6 +112,7 @@ void Topics::learn(std::string_view name, const Result<int32_t>& count) {
                 {{"topic", topic.name}, {"partitions", *count}});
     }
     topic.partitions = *count;
+    topic.first_lane = std::exchange(lanes_, lanes_ + static_cast<uint32_t>(*count));
   }
 }
 

@@ -61,9 +61,6 @@ Result<std::unique_ptr<Producer>> Producer::open(Properties properties,
   set_default(properties, "max.in.flight.requests.per.connection", idempotent ? "5" : "1");
   // The number of records is bounded by those who produce, in bytes.
   set_default(properties, "queue.buffering.max.messages", "10000000");
-  // librdkafka spins through the last millisecond of each wait: with 1 ms, a third of the processor
-  // time of a backlog. The sink flushes what is not to wait.
-  set_default(properties, "linger.ms", "10");
   set_default(properties, "client.id", "millrace");
   set_default(properties, "reconnect.backoff.max.ms", "1000");  // as Java
   set_default(properties, "log.connection.close", "false");
