@@ -36,7 +36,7 @@ size_t in_flight_bytes(const KafkaSinkConfig& config, const SinkContext& context
 
 size_t transaction_bytes(const SinkContext& context) {
   constexpr size_t kWithoutBudget = size_t{12} << 20;
-  return context.budget == nullptr ? kWithoutBudget : context.memory_share / 8 * 3;
+  return context.budget == nullptr ? kWithoutBudget : context.memory_share / 8 * 5;
 }
 
 }  // namespace millrace

@@ -85,6 +85,7 @@ class Transaction {
   SteadyTime commit_begun_{};
   SteadyTime ended_{};
   std::chrono::microseconds gap_{4000};  // between two transactions
+  SteadyTime::duration shortest_ = std::chrono::seconds(1);  // until a first delivery; of late
   SteadyTime rests_until_{};             // so that commits do not take all the time
 };
 
