@@ -2,7 +2,9 @@
 //
 // Reads them (partition 0, key, value and headers) into memory, and produces them to TO:
 // idempotent, acks=all, bytes not copied, as millrace's sink does, but with nothing before it.
-// Prints a line of JSON: seconds and processor seconds of the producing alone.
+// Prints a line of JSON: seconds and processor seconds of the producing alone; first as most
+// programs do it, then ("paced_") with no more than a batch and a half handed over at a time, as
+// millrace's sink does it too (src/sink/kafka/lanes.h says why).
 #include <librdkafka/rdkafka.h>
 #include <sys/resource.h>
 
@@ -26,18 +28,25 @@ constexpr int kTimeoutMs = 10000;
 
 using Settings = std::initializer_list<std::pair<const char*, const char*>>;
 
-void told(rd_kafka_t*, const rd_kafka_message_t* message, void* failed) {
-  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) ++*static_cast<size_t*>(failed);
+struct Told {
+  size_t failed = 0;
+  size_t bytes = 0;
+};
+
+void told(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+  auto* all = static_cast<Told*>(opaque);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) ++all->failed;
+  all->bytes += message->len + message->key_len;
 }
 
-rd_kafka_t* open(rd_kafka_type_t type, Settings settings, size_t* failed) {
+rd_kafka_t* open(rd_kafka_type_t type, Settings settings, Told* all) {
   std::string why(512, '\0');
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   for (const auto& [name, value] : settings) {
     if (rd_kafka_conf_set(conf, name, value, why.data(), why.size()) != RD_KAFKA_CONF_OK)
       die(name, why);
   }
-  rd_kafka_conf_set_opaque(conf, failed);
+  rd_kafka_conf_set_opaque(conf, all);
   if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, told);
   rd_kafka_t* out = rd_kafka_new(type, conf, why.data(), why.size());
   return out == nullptr ? (die("client", why), nullptr) : out;
@@ -119,19 +128,26 @@ void produce(rd_kafka_t* client, rd_kafka_topic_t* topic, const rd_kafka_message
   }
 }
 
-}  // namespace
+struct Figures {
+  double seconds = 0;
+  double cpu_s = 0;
+  size_t bytes = 0;
+};
 
-int main(int count, char** arguments) {
-  if (count != 4) die("usage", "producer_alone BROKERS FROM TO");
-  const auto records = read(arguments[1], arguments[2]);
-  size_t failed = 0;
+constexpr size_t kPace = 1'500'000;
+
+Figures produce_all(const char* brokers, const std::string& to,
+                    const std::vector<rd_kafka_message_t*>& records, bool is_paced) {
+  Told all;
   rd_kafka_t* client = open(RD_KAFKA_PRODUCER,
-                            {{"bootstrap.servers", arguments[1]},
+                            {{"bootstrap.servers", brokers},
                              {"enable.idempotence", "true"},
                              {"acks", "all"},
+                             {"linger.ms", is_paced ? "1000" : "5"},
+                             {"batch.num.messages", is_paced ? "1000000" : "10000"},
                              {"queue.buffering.max.messages", "100000"}},
-                            &failed);
-  rd_kafka_topic_t* topic = rd_kafka_topic_new(client, arguments[3], nullptr);
+                            &all);
+  rd_kafka_topic_t* topic = rd_kafka_topic_new(client, to.c_str(), nullptr);
   const rd_kafka_metadata_t* known = nullptr;
   rd_kafka_metadata(client, 0, topic, &known, kTimeoutMs);
   const double cpu = cpu_seconds();
@@ -139,14 +155,32 @@ int main(int count, char** arguments) {
   size_t bytes = 0;
   size_t n = 0;
   for (const rd_kafka_message_t* record : records) {
+    while (is_paced && bytes - all.bytes >= kPace)
+      rd_kafka_poll(client, 100);
     produce(client, topic, *record);
     bytes += record->len + record->key_len;
     if (++n % 100 == 0) rd_kafka_poll(client, 0);
   }
   while (rd_kafka_outq_len(client) > 0)
-    rd_kafka_poll(client, 100);
+    rd_kafka_flush(client, 100);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  if (failed != 0) die(arguments[3], std::to_string(failed) + " records were not delivered");
-  std::printf("{\"seconds\": %.3f, \"cpu_s\": %.2f, \"records\": %zu, \"bytes\": %zu}\n",
-              took.count(), cpu_seconds() - cpu, records.size(), bytes);
+  const Figures out{took.count(), cpu_seconds() - cpu, bytes};
+  if (all.failed != 0) die(to.c_str(), std::to_string(all.failed) + " records were not delivered");
+  rd_kafka_topic_destroy(topic);
+  rd_kafka_destroy(client);
+  return out;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 4) die("usage", "producer_alone BROKERS FROM TO");
+  const auto records = read(arguments[1], arguments[2]);
+  const std::string to = arguments[3];
+  const Figures plain = produce_all(arguments[1], to, records, false);
+  const Figures paced = produce_all(arguments[1], to + ".paced", records, true);
+  std::printf(
+      "{\"seconds\": %.3f, \"cpu_s\": %.2f, \"paced_seconds\": %.3f, \"paced_cpu_s\": %.2f, "
+      "\"records\": %zu, \"bytes\": %zu}\n",
+      plain.seconds, plain.cpu_s, paced.seconds, paced.cpu_s, records.size(), plain.bytes);
 }

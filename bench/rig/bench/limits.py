@@ -9,13 +9,16 @@ from usage import Use
 
 def beside(s, limit, rate, events, cpu_s):
     name, sec, _ = limit()
-    new_topic(s.name + ".alone")
+    for end in ("", ".paced"):
+        new_topic(s.name + ".alone" + end)
     alone = json.loads(subprocess.run([os.environ["PRODUCER_ALONE"], KAFKA, s.topic, s.name + ".alone"],
                                       check=True, text=True, stdout=subprocess.PIPE).stdout)
-    of_alone = events / alone["seconds"]       # the tombstones are in its time
+    of_alone = events / min(alone["seconds"], alone["paced_seconds"])       # the tombstones are in its time
+    cpu_alone = min(alone["cpu_s"], alone["paced_cpu_s"])
     return {name + "_per_s": round(events / sec), "of_" + name: round(rate / (events / sec), 2),
             "librdkafka_per_s": round(of_alone), "of_librdkafka": round(rate / of_alone, 2),
-            "librdkafka_cpu_s": alone["cpu_s"], "cpu_over_librdkafka_s": round(cpu_s - alone["cpu_s"], 2)}
+            "librdkafka_cpu_s": cpu_alone, "librdkafka_plain_cpu_s": alone["cpu_s"],
+            "cpu_over_librdkafka_s": round(cpu_s - cpu_alone, 2)}
 
 
 def clock(cmd, **kw):
