@@ -22,6 +22,7 @@ constexpr Millis kFlushSlice{50};
 constexpr Millis kLastWords{500};
 constexpr Millis kLook{2};  // whether it is time to commit
 constexpr Millis kFlushAgain{20};
+constexpr Millis kNoLinger{1000};  // everything is flushed before
 constexpr Millis kShortFlush{1};
 // What librdkafka allocates for a record and for a header, beside their bytes (measured, rounded
 // up).
@@ -40,16 +41,16 @@ size_t cost(const Record& record) {
   return bytes;
 }
 
+int64_t number_of(const kafka::Properties& properties, const char* name, int64_t otherwise) {
+  const auto told = properties.find(name);
+  if (told != properties.end()) static_cast<void>(set_value(otherwise, told->second));
+  return otherwise;
+}
+
 // So much is sent without waiting for more.
 size_t batch_bytes(const kafka::Properties& properties) {
-  int64_t out = kLargestBatch;
-  for (const char* name : {"batch.size", "message.max.bytes"}) {
-    int64_t told = out;
-    if (const auto value = properties.find(name); value != properties.end())
-      static_cast<void>(set_value(told, value->second));
-    out = std::min(out, told);
-  }
-  return static_cast<size_t>(out);
+  return static_cast<size_t>(std::min(number_of(properties, "batch.size", kLargestBatch),
+                                      number_of(properties, "message.max.bytes", kLargestBatch)));
 }
 
 // What librdkafka counts when it looks whether there is a batch.
@@ -65,7 +66,8 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   KafkaSink(KafkaSinkConfig config, const SinkContext& context)
       : config_(std::move(config)),
         context_(context),
-        max_bytes_(in_flight_bytes(config_, context)) {
+        max_bytes_(in_flight_bytes(config_, context)),
+        linger_(number_of(config_.client, "linger.ms", 0)) {
     if (config_.exactly_once)
       transaction_.emplace(*config_.exactly_once, transaction_bytes(context));
   }
@@ -161,6 +163,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   const KafkaSinkConfig config_;
   const SinkContext context_;
   const size_t max_bytes_;
+  const Millis linger_;
   InFlight in_flight_;                      // outlives the producer, which points to its bytes
   std::optional<Transaction> transaction_;  // nullopt: at least once; outlives the producer too
   std::unique_ptr<kafka::Producer> producer_;
@@ -173,6 +176,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   bool is_busy_ = false;      // more is to be written than there is room for
   uint64_t flushed_ = 0;      // hand-overs until the last flush
   SteadyTime flushed_at_{};
+  SteadyTime unflushed_since_{};
   Lanes lanes_;
   bool letters_to_flush_ = false;
   bool drains_ = false;  // all is to be durable as soon as it can be
@@ -201,7 +205,7 @@ Result<void> KafkaSink::start_producer() {
     properties["enable.gapless.guarantee"] = "true";
   }
   if (batch_bytes_ != 0) properties["batch.size"] = std::to_string(batch_bytes_);
-  properties.try_emplace("linger.ms", "1000");  // is_to_be_flushed() is sooner
+  properties["linger.ms"] = std::to_string(std::max(kNoLinger, linger_).count());
   properties.try_emplace("batch.num.messages", "1000000");
   const size_t batch = batch_bytes(properties);
   properties["batch.size"] = std::to_string(batch);
@@ -256,6 +260,8 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
                                          .headers = headers_,
                                          .number = number});
   if (taken) {
+    if (in_flight_.handed_records() == flushed_ || !in_flight_.outstanding())
+      unflushed_since_ = steady_now();
     in_flight_.hand_over_next(cost(record), target->lane);
     lanes_.add(target->lane, payload(record));
     return {};
@@ -288,12 +294,12 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
   return hand_over();
 }
 
-// When nothing else is to be written, and what was flushed is delivered: what comes until then is
-// sent together. Else now and then, for what is less than a batch, and because a flush may end
-// before librdkafka's thread has seen it. To linger would cost a wait, and spins (Lanes) when it is
-// over before the answer to what was sent.
+// In librdkafka nothing lingers: it would spin (Lanes) when that is over before the answer to what
+// was sent. What waits for linger.ms, or for nothing, is flushed when nothing else is to be written
+// and what was flushed is delivered: what comes until then is sent together. Else now and then, for
+// what is less than a batch, and because a flush may end before librdkafka's thread has seen it.
 bool KafkaSink::is_to_be_flushed(SteadyTime now) const {
-  if (!in_flight_.outstanding() || config_.client.contains("linger.ms")) return false;
+  if (!in_flight_.outstanding() || now < unflushed_since_ + linger_) return false;
   const bool is_alone = !is_busy_ && in_flight_.returned_records() >= flushed_;
   return is_alone || now >= flushed_at_ + kFlushAgain;
 }

@@ -99,6 +99,14 @@ class KafkaSinkTest : public ::testing::Test {
     return report ? report->durable_seq : 0;
   }
 
+  void poll_until(uint64_t seq) {
+    for (uint64_t durable = 0; durable < seq;) {
+      const auto report = sink_->poll(steady_now() + Millis(2));
+      ASSERT_TRUE(report) << report.error().text();
+      durable = report->durable_seq;
+    }
+  }
+
   std::vector<std::string> values() {
     std::vector<std::string> out;
     const auto done = kafka::read_topic(
@@ -236,13 +244,9 @@ TEST_F(KafkaSinkTest, LessThanABatchDoesNotWaitForTheRestOfItWhileMoreIsRefused)
   EXPECT_EQ(drain(), 1U);
   const SteadyTime start = steady_now();
   ASSERT_TRUE(sink_->write(view(2, large_records(4))));
-  for (uint64_t durable = 0; durable < 2;) {
-    EXPECT_FALSE(sink_->write(view(3, {{"k", "v"}})));
-    const auto report = sink_->poll(steady_now() + Millis(2));
-    ASSERT_TRUE(report) << report.error().text();
-    durable = report->durable_seq;
-  }
-  EXPECT_LT(steady_now() - start, Millis(700));  // linger.ms is 1000
+  EXPECT_FALSE(sink_->write(view(3, {{"k", "v"}})));
+  poll_until(2);
+  EXPECT_LT(steady_now() - start, Millis(700));  // librdkafka itself sends it after 1000
 }
 
 TEST_F(KafkaSinkTest, ARecordWithNothingBehindItDoesNotLinger) {
@@ -251,14 +255,22 @@ TEST_F(KafkaSinkTest, ARecordWithNothingBehindItDoesNotLinger) {
   for (uint64_t seq = 1; seq <= 50; ++seq) {
     const SteadyTime start = steady_now();
     ASSERT_TRUE(sink_->write(view(seq, {{"k", "v"}})));
-    for (uint64_t durable = 0; durable < seq;) {
-      const auto report = sink_->poll(steady_now() + Millis(2));
-      ASSERT_TRUE(report) << report.error().text();
-      durable = report->durable_seq;
-    }
+    poll_until(seq);
     fastest = std::min(fastest, steady_now() - start);
   }
-  EXPECT_LT(fastest, Millis(8));  // linger.ms is 1000
+  EXPECT_LT(fastest, Millis(8));  // librdkafka itself sends it after 1000
+}
+
+TEST_F(KafkaSinkTest, WhatIsLessThanABatchWaitsForLingerMsWhereItIsGiven) {
+  config_.client["linger.ms"] = "300";
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "the topic is known then"}})));
+  EXPECT_EQ(drain(), 1U);
+  const SteadyTime start = steady_now();
+  ASSERT_TRUE(sink_->write(view(2, {{"k", "v"}})));
+  poll_until(2);
+  EXPECT_GE(steady_now() - start, Millis(300));
+  EXPECT_LT(steady_now() - start, Millis(900));
 }
 
 TEST_F(KafkaSinkTest, BrokersThatAreAwayAreUnreachable) {
