@@ -86,10 +86,11 @@ class ScriptedSmtpServer {
     }
   }
 
-  // False: the connection is to be closed.
+  // `before_usual`: called before the client can know of that answer. False: the connection is to
+  // be closed.
   // NOLINTNEXTLINE(readability-function-size): six parameters
   bool answer(int fd, std::string_view step, std::string_view argument, std::string usual,
-              const std::stop_token& stop, bool* accepted = nullptr) {
+              const std::stop_token& stop, const std::function<void()>& before_usual = {}) {
     std::string reply = script_(step, argument);
     if (reply == "drop") return false;
     if (reply == "hang") {
@@ -98,7 +99,7 @@ class ScriptedSmtpServer {
     }
     if (reply.empty()) {
       reply = std::move(usual);
-      if (accepted != nullptr) *accepted = true;
+      if (before_usual) before_usual();
     }
     const std::string line = reply + "\r\n";
     return ::send(fd, line.data(), line.size(), MSG_NOSIGNAL) > 0 && !reply.starts_with("421");
@@ -120,7 +121,7 @@ class ScriptedSmtpServer {
       if (verb == "RCPT") recipient = line.substr(9, line.find('>') - 9);
       if (verb == "DATA") {
         bool asked = false;
-        if (!answer(fd, verb, recipient, "354 go on", stop, &asked)) return;
+        if (!answer(fd, verb, recipient, "354 go on", stop, [&asked] { asked = true; })) return;
         if (asked && !take_text(fd, buffer, recipient, stop)) return;
         continue;
       }
@@ -137,17 +138,15 @@ class ScriptedSmtpServer {
     }
     const std::string text = buffer.substr(0, end + 2);
     buffer.erase(0, end + 5);
-    bool accepted = false;
-    const std::string reply = script_("ACCEPT?", recipient);
-    if (reply == "drop after") {  // accepted, but the answer is lost
+    const auto accept = [&] {
       const std::lock_guard lock(mutex_);
       accepted_.push_back({recipient, text});
+    };
+    if (script_("ACCEPT?", recipient) == "drop after") {  // accepted, but the answer is lost
+      accept();
       return false;
     }
-    const bool goes_on = answer(fd, "TEXT", recipient, "250 queued", stop, &accepted);
-    const std::lock_guard lock(mutex_);
-    if (accepted) accepted_.push_back({recipient, text});
-    return goes_on;
+    return answer(fd, "TEXT", recipient, "250 queued", stop, accept);
   }
 
   static bool fill(int fd, std::string& buffer, const std::stop_token& stop) {
