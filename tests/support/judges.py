@@ -101,14 +101,13 @@ class Events:
     def __init__(self, records):
         self.reads, self.changes = collections.defaultdict(list), collections.defaultdict(list)
         self.repeated = self.read_again = self.back = 0
-        seen, rows, last_lsn, newest, first_after_rows = set(), set(), {}, (0, 0), None
+        seen, rows, last_lsn, newest = set(), set(), {}, (0, 0)
         for key, value in records:
             op, lsn = ("t", last_lsn.get(key)) if value is None else (value["op"], value["source"]["lsn"])
             if op == "r":
                 self.read_again += (lsn, key) in rows
                 rows.add((lsn, key))
                 self.reads[key].append(value["after"]["v"])
-                first_after_rows = None
                 continue
             last_lsn[key] = lsn
             if (lsn, op, key) in seen:
@@ -118,11 +117,9 @@ class Events:
             self.changes[key].append((op, None if op in "dt" else value["after"]["v"]))
             if value is not None:
                 last, own = json.loads(value["source"]["sequence"])
-                transaction = value["source"].get("txId")
-                first_after_rows = first_after_rows or transaction
-                if last is None and first_after_rows == transaction:  # nobody knows which transaction came before
+                if last is None:  # of the first transaction after a snapshot nobody knows which one came before
                     continue
-                place = (int(last or 0), int(own))
+                place = (int(last), int(own))
                 self.back += place < newest
                 newest = max(place, newest)
 
