@@ -4,7 +4,7 @@
 // idempotent, acks=all, bytes not copied, as millrace's sink does, but with nothing before it.
 // Prints a line of JSON: seconds and processor seconds of the producing alone; first as most
 // programs do it, then ("paced_") with no more than a batch and a half handed over at a time, as
-// millrace's sink does it too (src/sink/kafka/lanes.h says why).
+// millrace's sink does it too (src/sink/kafka/partition_load.h says why).
 #include <librdkafka/rdkafka.h>
 #include <sys/resource.h>
 

@@ -12,7 +12,7 @@ void InFlight::push(BatchView view) {
   entry.first = next_first_;
   next_first_ += view.records.size();
   entry.is_settled.resize(view.records.size());
-  entry.lanes.resize(view.records.size());
+  entry.partitions.resize(view.records.size());
   entry.view = std::move(view);
   entries_.push_back(std::move(entry));
 }
@@ -43,9 +43,9 @@ uint64_t InFlight::next_number() const {
   return entries_[cursor_].first + entries_[cursor_].handed;
 }
 
-void InFlight::hand_over_next(size_t bytes, uint32_t lane) {
+void InFlight::hand_over_next(size_t bytes, uint32_t partition) {
   Entry& entry = entries_[cursor_];
-  entry.lanes[entry.handed++] = lane;
+  entry.partitions[entry.handed++] = partition;
   ++outstanding_;
   ++handed_records_;
   bytes_ += bytes;
@@ -82,7 +82,7 @@ InFlight::Place InFlight::at(uint64_t number) const {
   if (!found) return {};
   const Entry& entry = entries_[*found];
   const size_t index = number - entry.first;
-  return {&entry.view, &entry.view.records[index], entry.lanes[index]};
+  return {&entry.view, &entry.view.records[index], entry.partitions[index]};
 }
 
 bool InFlight::refuse(uint64_t number) {

@@ -18,7 +18,7 @@ class InFlight {
   struct Place {
     const BatchView* view = nullptr;
     const Record* record = nullptr;  // null: there is none
-    uint32_t lane = 0;               // of one that was handed over
+    uint32_t partition = 0;          // as it was handed over
   };
 
   void push(BatchView view);
@@ -26,8 +26,8 @@ class InFlight {
   // The first record that librdkafka does not have yet, and its number.
   Place next();
   uint64_t next_number() const;
-  // librdkafka has it. `bytes`: what it holds because of it; `lane`: what at() is to tell.
-  void hand_over_next(size_t bytes, uint32_t lane);
+  // librdkafka has it. `bytes`: what it holds because of it; `partition`: what at() is to tell.
+  void hand_over_next(size_t bytes, uint32_t partition);
   // It needs no hand-over: it was refused.
   void settle_next();
 
@@ -81,9 +81,9 @@ class InFlight {
     uint64_t first = 0;  // number of its first record
     size_t handed = 0;
     size_t settled = 0;
-    std::vector<bool> is_settled;  // by index of record
-    std::vector<uint32_t> lanes;   // by index of record
-    std::set<size_t> refused;      // indices of records
+    std::vector<bool> is_settled;      // by index of record
+    std::vector<uint32_t> partitions;  // by index of record
+    std::set<size_t> refused;          // indices of records
     std::set<uint32_t> refused_changes;
 
     size_t bytes() const { return view.batch->bytes() + view.made_bytes; }

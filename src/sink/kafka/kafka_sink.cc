@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "sink/kafka/in_flight.h"
-#include "sink/kafka/lanes.h"
+#include "sink/kafka/partition_load.h"
 #include "sink/kafka/silence.h"
 #include "sink/kafka/topics.h"
 #include "sink/kafka/transaction.h"
@@ -41,16 +41,11 @@ size_t cost(const Record& record) {
   return bytes;
 }
 
-int64_t number_of(const kafka::Properties& properties, const char* name, int64_t otherwise) {
-  const auto told = properties.find(name);
-  if (told != properties.end()) static_cast<void>(set_value(otherwise, told->second));
-  return otherwise;
-}
-
 // So much is sent without waiting for more.
 size_t batch_bytes(const kafka::Properties& properties) {
-  return static_cast<size_t>(std::min(number_of(properties, "batch.size", kLargestBatch),
-                                      number_of(properties, "message.max.bytes", kLargestBatch)));
+  return static_cast<size_t>(
+      std::min(kafka::number_of(properties, "batch.size", kLargestBatch),
+               kafka::number_of(properties, "message.max.bytes", kLargestBatch)));
 }
 
 // What librdkafka counts when it looks whether there is a batch.
@@ -67,7 +62,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
       : config_(std::move(config)),
         context_(context),
         max_bytes_(in_flight_bytes(config_, context)),
-        linger_(number_of(config_.client, "linger.ms", 0)) {
+        linger_(kafka::number_of(config_.client, "linger.ms", 0)) {
     if (config_.exactly_once)
       transaction_.emplace(*config_.exactly_once, transaction_bytes(context));
   }
@@ -177,7 +172,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   uint64_t flushed_ = 0;      // hand-overs until the last flush
   SteadyTime flushed_at_{};
   SteadyTime unflushed_since_{};
-  Lanes lanes_;
+  PartitionLoad load_;
   bool letters_to_flush_ = false;
   bool drains_ = false;  // all is to be durable as soon as it can be
   Silence silence_;
@@ -209,7 +204,7 @@ Result<void> KafkaSink::start_producer() {
   properties.try_emplace("batch.num.messages", "1000000");
   const size_t batch = batch_bytes(properties);
   properties["batch.size"] = std::to_string(batch);
-  lanes_ = Lanes(batch);
+  load_ = PartitionLoad(batch);
   if (transaction_) transaction_->adjust(properties);
   auto made = kafka::Producer::open(std::move(properties), *this);
   if (!made) return std::unexpected(made.error());
@@ -245,7 +240,7 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
   const Record& record = *place.record;
   const auto target = topics_->target(record);
   if (!target) return fail(ErrorKind::kBusy, "topic is not known yet");
-  if (lanes_.is_full(target->lane)) return fail(ErrorKind::kBusy, "a batch waits");
+  if (load_.is_full(target->index)) return fail(ErrorKind::kBusy, "a batch waits");
   headers_.clear();
   for (const Header& header : record.headers)
     headers_.push_back({header.name, header.value});
@@ -262,8 +257,8 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
   if (taken) {
     if (in_flight_.handed_records() == flushed_ || !in_flight_.outstanding())
       unflushed_since_ = steady_now();
-    in_flight_.hand_over_next(cost(record), target->lane);
-    lanes_.add(target->lane, payload(record));
+    in_flight_.hand_over_next(cost(record), target->index);
+    load_.add(target->index, payload(record));
     return {};
   }
   if (taken.error().kind != ErrorKind::kData) return taken;
@@ -294,10 +289,11 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
   return hand_over();
 }
 
-// In librdkafka nothing lingers: it would spin (Lanes) when that is over before the answer to what
-// was sent. What waits for linger.ms, or for nothing, is flushed when nothing else is to be written
-// and what was flushed is delivered: what comes until then is sent together. Else now and then, for
-// what is less than a batch, and because a flush may end before librdkafka's thread has seen it.
+// In librdkafka nothing lingers: it would spin (PartitionLoad) when that is over before the answer
+// to what was sent. What waits for linger.ms, or for nothing, is flushed when nothing else is to be
+// written and what was flushed is delivered: what comes until then is sent together. Else now and
+// then, for what is less than a batch, and because a flush may end before librdkafka's thread has
+// seen it.
 bool KafkaSink::is_to_be_flushed(SteadyTime now) const {
   if (!in_flight_.outstanding() || now < unflushed_since_ + linger_) return false;
   const bool is_alone = !is_busy_ && in_flight_.returned_records() >= flushed_;
@@ -327,7 +323,7 @@ void KafkaSink::wait(SteadyTime deadline) {
 
 // Not while a batch is under way: a commit flushes, and librdkafka would spin meanwhile.
 bool KafkaSink::is_commit_due() {
-  return transaction_ && (!lanes_.has_batch() || transaction_->is_committing()) &&
+  return transaction_ && (!load_.has_batch() || transaction_->is_committing()) &&
          transaction_->is_due(in_flight_, drains_ || alone_until_ != 0);
 }
 
@@ -341,7 +337,7 @@ bool KafkaSink::waits_for_topic() {
 
 void KafkaSink::came_back(uint64_t number, const InFlight::Place& place) {
   in_flight_.settle(number, cost(*place.record));
-  lanes_.remove(place.lane, payload(*place.record));
+  load_.remove(place.partition, payload(*place.record));
 }
 
 void KafkaSink::delivered(uint64_t number, const Error* error) {

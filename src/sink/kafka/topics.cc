@@ -47,7 +47,7 @@ std::optional<Topics::Target> Topics::target(const Record& record) {
   } else {
     out.partition = static_cast<int32_t>(scatter_++ % static_cast<uint32_t>(topic.partitions));
   }
-  out.lane = topic.first_lane + static_cast<uint32_t>(out.partition);
+  out.index = topic.first_index + static_cast<uint32_t>(out.partition);
   return out;
 }
 
@@ -112,7 +112,7 @@ void Topics::learn(std::string_view name, const Result<int32_t>& count) {
                 {{"topic", topic.name}, {"partitions", *count}});
     }
     topic.partitions = *count;
-    topic.first_lane = std::exchange(lanes_, lanes_ + static_cast<uint32_t>(*count));
+    topic.first_index = std::exchange(partitions_, partitions_ + static_cast<uint32_t>(*count));
   }
 }
 

@@ -30,7 +30,7 @@ class Topics {
   struct Target {
     rd_kafka_topic_s* topic = nullptr;
     int32_t partition = 0;
-    uint32_t lane = 0;  // of the partition, among all that there ever were; from 0
+    uint32_t index = 0;  // of the partition, among all that there ever were
   };
 
   // nullopt: the topic's partitions are not known yet, prepare() finds out.
@@ -53,8 +53,8 @@ class Topics {
     std::string name;
     rd_kafka_topic_s* handle = nullptr;  // null: never asked for
     int32_t partitions = 0;              // 0 = not known
-    uint32_t first_lane = 0;
-    SteadyTime wanted{};                 // when it was missed first
+    uint32_t first_index = 0;
+    SteadyTime wanted{};  // when it was missed first
     bool created = false;
     std::optional<Error> fault;  // why it is not known, when waiting does not help
   };
@@ -80,7 +80,7 @@ class Topics {
   SteadyTime ask_all_again_{};
   SteadyTime appeared_{};  // when a topic became known
   uint32_t scatter_ = 0;
-  uint32_t lanes_ = 0;
+  uint32_t partitions_ = 0;  // that there ever were
 };
 
 }  // namespace millrace

@@ -31,16 +31,10 @@ constexpr uint64_t kOffsetNumber = 0;  // of the offset's delivery; records have
 
 void Transaction::adjust(kafka::Properties& properties) {
   properties["transactional.id"] = config_.transactional_id;
-  int64_t timeout = timeout_.count();
-  if (const auto told = properties.find("transaction.timeout.ms"); told != properties.end()) {
-    static_cast<void>(set_value(timeout, told->second));
-  }
+  const int64_t timeout = kafka::number_of(properties, "transaction.timeout.ms", timeout_.count());
   timeout_ = Millis(timeout);
   // A record that outlives its transaction cannot be delivered.
-  int64_t delivery = timeout;
-  if (const auto told = properties.find("message.timeout.ms"); told != properties.end()) {
-    static_cast<void>(set_value(delivery, told->second));
-  }
+  const int64_t delivery = kafka::number_of(properties, "message.timeout.ms", timeout);
   const int64_t bounded = delivery <= 0 ? timeout : std::min(delivery, timeout);
   properties["message.timeout.ms"] = std::to_string(bounded);
 }

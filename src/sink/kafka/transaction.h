@@ -84,9 +84,9 @@ class Transaction {
   SteadyTime begun_{};
   SteadyTime commit_begun_{};
   SteadyTime ended_{};
-  std::chrono::microseconds gap_{4000};  // between two transactions
+  std::chrono::microseconds gap_{4000};                      // between two transactions
   SteadyTime::duration shortest_ = std::chrono::seconds(1);  // until a first delivery; of late
-  SteadyTime rests_until_{};             // so that commits do not take all the time
+  SteadyTime rests_until_{};  // so that commits do not take all the time
 };
 
 }  // namespace millrace

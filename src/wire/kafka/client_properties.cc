@@ -161,4 +161,10 @@ std::span<const std::string_view> client_property_names() {
   return kNames;
 }
 
+int64_t number_of(const Properties& properties, std::string_view name, int64_t otherwise) {
+  const auto told = properties.find(name);
+  if (told != properties.end()) static_cast<void>(set_value(otherwise, told->second));
+  return otherwise;
+}
+
 }  // namespace millrace::kafka

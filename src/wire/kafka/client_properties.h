@@ -7,6 +7,7 @@
 // wins.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
@@ -29,5 +30,8 @@ Properties client_properties(const Settings& settings, ClientRole role, std::str
 
 // Every setting that client_properties() reads, for find_unknown(); prefixes end with '*'.
 std::span<const std::string_view> client_property_names();
+
+// What a property says; `otherwise` where it is not there, or is no number.
+int64_t number_of(const Properties& properties, std::string_view name, int64_t otherwise);
 
 }  // namespace millrace::kafka

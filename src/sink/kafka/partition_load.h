@@ -12,27 +12,27 @@
 
 namespace millrace {
 
-class Lanes {
+class PartitionLoad {
  public:
   // `batch_bytes`: of keys and values, that librdkafka sends without waiting for more.
-  explicit Lanes(size_t batch_bytes = 0) : batch_bytes_(batch_bytes) {}
+  explicit PartitionLoad(size_t batch_bytes = 0) : batch_bytes_(batch_bytes) {}
 
   // More would make a second batch behind the one that is under way. A request is less than a
   // batch, for headers and framing are counted there.
-  bool is_full(uint32_t lane) const {
-    return lane < bytes_.size() && bytes_[lane] >= batch_bytes_ + batch_bytes_ / 2;
+  bool is_full(uint32_t index) const {
+    return index < bytes_.size() && bytes_[index] >= batch_bytes_ + batch_bytes_ / 2;
   }
 
-  void add(uint32_t lane, size_t bytes);
-  void remove(uint32_t lane, size_t bytes);
+  void add(uint32_t index, size_t bytes);
+  void remove(uint32_t index, size_t bytes);
 
-  // Some lane has as much as is sent at once: it is under way.
+  // Some partition has as much as is sent at once: it is under way.
   bool has_batch() const { return batches_ > 0; }
 
  private:
   size_t batch_bytes_;
-  std::vector<size_t> bytes_;  // by lane
-  size_t batches_ = 0;         // lanes that have a batch
+  std::vector<size_t> bytes_;  // by Topics::Target::index
+  size_t batches_ = 0;         // partitions that have one
 };
 
 }  // namespace millrace
