@@ -1,7 +1,9 @@
 // What travels from the source to the branches: immutable once published, shared by the branches,
-// alive until the last of them has made it durable. And a branch's own view of it.
+// alive until the last of them has made it durable, or has it in a transaction. And a branch's own
+// view of it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -76,11 +78,29 @@ struct BatchView {
   std::span<const Record> records;                // where a converter stands before the sink
   std::vector<std::shared_ptr<const void>> keep;  // owns what overlays point to
   size_t made_bytes = 0;                          // of what was made of the batch for this branch
+  // The source would give it again, and the same would be made of it: a sink whose transaction has
+  // it may let it go before it is durable.
+  bool repeatable = false;
+
+  // Lets all go but what progress needs.
+  void let_go();
 
   uint64_t seq() const { return batch->seq; }
 
   // What it holds of the memory budget.
   size_t bytes() const { return batch->bytes() + made_bytes; }
 };
+
+inline void BatchView::let_go() {
+  constexpr size_t kMostOfRest = 1024;  // it counts too: a transaction may have many small batches
+  auto rest = std::make_shared<Batch>(nullptr);
+  rest->charged = std::min(bytes(), kMostOfRest);
+  rest->seq = batch->seq;
+  rest->stream = batch->stream;
+  rest->offset = batch->offset;
+  rest->catch_up = batch->catch_up;
+  *this = {};
+  batch = std::move(rest);
+}
 
 }  // namespace millrace

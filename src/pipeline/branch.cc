@@ -89,16 +89,22 @@ void Branch::offer(const BatchPtr& batch) {
   BatchView view{batch, batch->changes, {}, {}};
   if (batch->stream != kReplayStream) {
     const std::lock_guard lock(mutex_);
-    if (!joins(offered_, *batch)) return;
+    if (gone_back_ || !joins(offered_, *batch)) return;
     drop_delivered(view, offered_);
     const bool repeats = batch->stream == kSlotStream && covers(offered_, *batch) &&
                          !batch->offset.tables.is_known();
     if (repeats && view.changes.empty()) return;
+    view.repeatable = batch->stream == kSlotStream && !has_unfinished(offered_);
     advance(offered_, *batch);
+    offered_seq_ = batch->seq;
   }
   bytes_held_ += batch->bytes();
   ++given_;
   incoming_.push(std::move(view));
+}
+
+bool Branch::has_gone_back() {
+  return gone_back_ && gone_back_.exchange(false);
 }
 
 BranchStatus Branch::status() const {
@@ -142,9 +148,10 @@ bool Branch::drain(SteadyTime deadline) {
   draining_ = true;
   ready_.wake();
   std::unique_lock lock(mutex_);
-  return durable_changed_.wait_until(lock, deadline, [&] {
-    return finished_ == given_ || state_ == BranchState::kFailed;
-  }) && state_ != BranchState::kFailed;
+  return durable_changed_.wait_until(
+             lock, deadline,
+             [&] { return finished_ == given_ || state_ == BranchState::kFailed || gone_back_; }) &&
+         state_ != BranchState::kFailed && !gone_back_;
 }
 
 // --- transform and convert
@@ -155,6 +162,10 @@ void Branch::transform_loop(std::stop_token stop) {
   while (!stop.stop_requested()) {
     auto view = incoming_.pop(steady_now() + kIdleWait);
     if (!view) continue;
+    if (is_lost(*view)) {
+      leave_out(*view);
+      continue;
+    }
     const bool waits = after_ != nullptr && view->batch->stream != kReplayStream;
     if (waits && !after_->wait_durable(*view->batch, stop)) {
       if (!stop.stop_requested()) {
@@ -192,6 +203,10 @@ void Branch::write_loop(std::stop_token stop) {
   if (!open_sink(stop)) return;
   while (!stop.stop_requested()) {
     auto view = ready_.pop(held_.empty() ? steady_now() + kIdleWait : steady_now());
+    if (view && is_lost(*view)) {
+      leave_out(*view);
+      continue;
+    }
     if (view) {
       if (const auto done = write_one(std::move(*view), stop); !done) {
         if (!recover(done.error(), stop)) return;
@@ -243,8 +258,9 @@ bool Branch::open_sink(std::stop_token stop) {
 }
 
 Result<void> Branch::write_one(BatchView view, std::stop_token stop) {
-  const size_t bytes = view.bytes();
-  held_.push_back({view, bytes});
+  const auto& changes = view.batch->changes;
+  const int64_t commit_us = changes.empty() ? 0 : changes.back().commit_us;
+  held_.push_back({view, view.bytes(), view.changes.size(), commit_us});
   if (dead_letters() != nullptr) {
     if (auto noted = dead_letters()->passing(view); !noted) return noted;
     held_.back().view = view;
@@ -269,22 +285,47 @@ Result<void> Branch::take_report(const SinkReport& report) {
     held_.pop_front();
     const Batch& batch = *done.view.batch;
     if (dead_letters() != nullptr) {
-      if (auto settled = dead_letters()->durable(done.view); !settled) result = settled;
+      if (auto settled = dead_letters()->durable(done.view, done.events); !settled)
+        result = settled;
     }
     const std::lock_guard lock(mutex_);
     if (batch.stream != kReplayStream) {
       advance(durable_, batch);
-      if (!batch.changes.empty()) commit_us_ = batch.changes.back().commit_us;
+      if (done.commit_us != 0) commit_us_ = done.commit_us;
     }
-    events_ += done.view.changes.size();
+    events_ += done.events;
     bytes_held_ -= done.bytes;
     ++finished_;
     moved = true;
   }
+  let_go(report.released_seq);
   if (!moved) return result;
   wait_.reset();
   durable_changed_.notify_all();
   return result;
+}
+
+// What a transaction of the sink's has: it may grow larger than memory then.
+void Branch::let_go(uint64_t released_seq) {
+  for (auto held = held_.rbegin(); held != held_.rend() && !held->is_gone; ++held) {
+    if (held->view.seq() > released_seq) continue;
+    bytes_held_ -= held->bytes;
+    held->view.let_go();
+    held->is_gone = true;
+    held->bytes = held->view.bytes();
+    bytes_held_ += held->bytes;
+  }
+}
+
+bool Branch::is_lost(const BatchView& view) const {
+  return view.seq() <= lost_until_ && view.batch->stream != kReplayStream;
+}
+
+void Branch::leave_out(const BatchView& view) {
+  if (dead_letters() != nullptr) dead_letters()->left_out(view);
+  bytes_held_ -= view.bytes();
+  ++finished_;
+  durable_changed_.notify_all();
 }
 
 void Branch::tell_waiting(const std::string& waits_for) {
@@ -297,88 +338,6 @@ void Branch::tell_waiting(const std::string& waits_for) {
     log::warn("sink waits", {{"branch", options_.name}, {"for", waits_for}});
     set_state(BranchState::kWaiting, waits_for);
   }
-}
-
-// After a failure that may pass: wait, open again, hand over again what is not durable.
-bool Branch::recover(Error error, std::stop_token stop) {
-  told_waiting_.clear();
-  while (!stop.stop_requested()) {
-    if (policy(error.kind) != ErrorPolicy::kRetry) {
-      fail_with(error);
-      return false;
-    }
-    set_state(BranchState::kWaiting, error.text());
-    log::warn("sink failed, trying again", {{"branch", options_.name}, {"error", error.text()}});
-    ready_.sleep_until(steady_now() + wait_.next());
-    if (stop.stop_requested()) return false;
-    auto progress = parts_.sink->open();
-    if (progress) {
-      auto written = *progress ? check_stored(**progress) : Result<void>();
-      if (written && *progress) written = forget_stored(**progress);
-      if (written) written = write_held(stop);
-      if (written) {
-        set_state(BranchState::kRunning, "");
-        log::info("sink is back", {{"branch", options_.name}});
-        return true;
-      }
-      error = written.error();
-    } else {
-      error = progress.error();
-    }
-  }
-  return false;
-}
-
-// A sink that was removed, or restored from yesterday, while it was away: going on would leave a
-// gap that nobody could see afterwards.
-Result<void> Branch::check_stored(const Progress& stored) const {
-  const std::lock_guard lock(mutex_);
-  bool is_lost = lacks(stored, durable_);
-  Progress due = durable_;
-  for (const Held& held : held_) {  // a new snapshot makes void what was had
-    if (!is_lost) break;
-    if (held.view.batch->stream == kReplayStream) continue;
-    advance(due, *held.view.batch);
-    is_lost = lacks(stored, due);
-  }
-  if (!is_lost) return {};
-  return fail(ErrorKind::kGap,
-              "the sink has not what it had made durable (up to " +
-                  format_lsn(millrace::confirmable(durable_)) +
-                  "): it was removed or restored meanwhile, and changes may be missing",
-              "put it back as it was, or start again: an empty sink gets a new snapshot, one that "
-              "is behind with snapshot.mode=when_needed");
-}
-
-// A sink that keeps progress with its data may have made more durable than it could report.
-Result<void> Branch::forget_stored(const Progress& stored) {
-  uint64_t last = 0;
-  for (Held& held : held_) {
-    const Batch& batch = *held.view.batch;
-    const bool repeats_whole = batch.stream != kSlotStream && batch.stream != kReplayStream;
-    if (!repeats_whole && covers(stored, batch)) last = held.view.seq();
-  }
-  if (auto taken = take_report({last}); !taken) return taken;
-  for (Held& held : held_) {
-    // Records are stored by whole batches: a batch is covered or is not.
-    if (parts_.converter == nullptr) drop_delivered(held.view, stored);
-  }
-  return {};
-}
-
-Result<void> Branch::write_held(std::stop_token stop) {
-  std::deque<Held> again;
-  again.swap(held_);
-  while (!again.empty()) {
-    Held next = std::move(again.front());
-    again.pop_front();
-    if (auto done = write_one(std::move(next.view), stop); !done) {
-      held_.insert(held_.end(), std::make_move_iterator(again.begin()),
-                   std::make_move_iterator(again.end()));
-      return done;
-    }
-  }
-  return {};
 }
 
 void Branch::fail_with(const Error& error) {

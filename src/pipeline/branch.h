@@ -98,6 +98,10 @@ class Branch {
   // Null only in tests.
   FileDeadLetters* dead_letters() const { return parts_.dead_letters.get(); }
 
+  // True once after an error by which the sink has lost what it had let go: offered() is what is
+  // durable, and from there the source has to give again. Until then offer() takes replays alone.
+  bool has_gone_back();
+
   // Up to where the slot may move for what is durable.
   Lsn confirmable() const;
 
@@ -127,6 +131,9 @@ class Branch {
   struct Held {  // handed to the sink or about to be, not yet durable
     BatchView view;
     size_t bytes;
+    size_t events;
+    int64_t commit_us;     // of its newest change; 0 = it has none
+    bool is_gone = false;  // the sink has let it go
   };
 
   void transform_loop(std::stop_token stop);
@@ -136,6 +143,10 @@ class Branch {
   Result<void> write_one(BatchView view, std::stop_token stop);
   Result<void> write_held(std::stop_token stop);
   Result<void> take_report(const SinkReport& report);
+  void let_go(uint64_t released_seq);
+  void go_back();
+  bool is_lost(const BatchView& view) const;
+  void leave_out(const BatchView& view);
   Result<void> check_stored(const Progress& stored) const;
   Result<void> forget_stored(const Progress& stored);
   Result<void> open_once();
@@ -158,12 +169,15 @@ class Branch {
   std::atomic<uint64_t> finished_{0};  // batches durable
   std::atomic<BranchState> state_{BranchState::kOpening};
   std::atomic<bool> draining_{false};
+  std::atomic<bool> gone_back_{false};
+  std::atomic<uint64_t> lost_until_{0};  // seq of the last batch that is void since it went back
 
   mutable std::mutex mutex_;  // guards what follows
   mutable std::condition_variable durable_changed_;
   std::optional<Progress> sink_progress_;
   bool opened_ = false;
   Progress offered_;
+  uint64_t offered_seq_ = 0;
   Progress durable_;
   std::string error_;
   std::optional<Error> failure_;

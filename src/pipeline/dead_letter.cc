@@ -211,14 +211,21 @@ Result<void> FileDeadLetters::passing(BatchView& view) {
   return flush_pending();
 }
 
-Result<void> FileDeadLetters::durable(const BatchView& view) {
+void FileDeadLetters::left_out(const BatchView& view) {
+  const std::lock_guard lock(mutex_);
+  if (refused_.empty()) return;
+  for (const Change& change : view.changes)
+    refused_.erase(&change);
+}
+
+Result<void> FileDeadLetters::durable(const BatchView& view, size_t changes) {
   const std::lock_guard lock(mutex_);
   if (view.batch->stream == kReplayStream) return end_replay();
-  if (view.changes.empty() || (refused_.empty() && in_a_row_ == 0)) return {};
+  if (changes == 0 || (refused_.empty() && in_a_row_ == 0)) return {};
   uint64_t refused = 0;
   for (const Change& change : view.changes)
     refused += refused_.erase(&change);
-  in_a_row_ = refused < view.changes.size() ? 0 : in_a_row_ + refused;
+  in_a_row_ = refused < changes ? 0 : in_a_row_ + refused;
   if (options_.max_in_a_row == 0 || in_a_row_ < options_.max_in_a_row) return {};
   return fail(ErrorKind::kRefused,
               fmt::format("{} changes one after the other were refused, none was taken "

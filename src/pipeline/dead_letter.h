@@ -75,8 +75,11 @@ class FileDeadLetters final : public DeadLetters {
   // The sink is about to get this view. Letters of its rows are outdated then; of a replay, what is
   // outdated is taken out.
   Result<void> passing(BatchView& view);
-  // kRefused: a flood.
-  Result<void> durable(const BatchView& view);
+  // It had so many changes; those of a view that the sink has let go were all taken. kRefused: a
+  // flood.
+  Result<void> durable(const BatchView& view, size_t changes);
+  // It will come again.
+  void left_out(const BatchView& view);
 
   // --- replay and drop
 

@@ -110,8 +110,19 @@ void Parking::leave_behind() {
   }
 }
 
+// A branch that has gone back is parked: it comes back as one that is behind does.
+void Parking::send_back() {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = *lanes_[i];
+    if (!lane.branch->has_gone_back() || lane.feed == Feed::kGivenUp) continue;
+    if (lane.feed == Feed::kCatchUp) source_.end_catch_up(i);
+    lane.feed = Feed::kNothing;
+  }
+}
+
 bool Parking::wants_open() {
   give_up_lagging();
+  send_back();
   if (source_.snapshot_audience() != 0) {
     leave_behind();
     return taking_part() == 0;
@@ -137,9 +148,11 @@ bool Parking::is_far_behind(const Lane& lane) const {
 // True when that takes opening the source again.
 bool Parking::bring_back(size_t index) {
   Lane& lane = *lanes_[index];
+  const bool others_go_on =
+      std::ranges::any_of(lanes_, [](const auto& other) { return !other->parked(); });
   if (lane.feed == Feed::kGivenUp) {
     log::info("branch that was given up is well: it comes back", {{"branch", lane.name}});
-  } else if (is_far_behind(lane)) {
+  } else if (others_go_on && is_far_behind(lane)) {
     const auto begun = source_.catch_up(index, lane.branch->offered());
     if (begun) {
       if (lane.feed == Feed::kNothing) were_away_.insert(index);

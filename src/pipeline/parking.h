@@ -54,6 +54,7 @@ class Parking {
   void park_laggards();
   uint64_t taking_part() const;
   void leave_behind();
+  void send_back();
   bool is_far_behind(const Lane& lane) const;
   bool is_far_behind_others(const Lane& lane) const;
   bool bring_back(size_t index);

@@ -135,6 +135,51 @@ TEST(Pipeline, EveryChangeReachesEveryBranchInOrder) {
   EXPECT_EQ(two.seen(), commits(200));
 }
 
+TEST(Pipeline, ATransactionOfASinkMayBeLargerThanMemory) {
+  Fixture f(100, 100'000, 2'000'000);
+  SinkScript& script = f.add("sink");
+  script.hold = script.lets_go = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().branches[0].batches_held == 100; }));
+  EXPECT_LT(f.budget.used(), 200'000U);
+  EXPECT_TRUE(script.seen().empty());
+  EXPECT_EQ(f.source->confirmed, 0U);
+  script.hold = false;
+  f.join();
+  EXPECT_TRUE(f.result) << f.result.error().text();
+  EXPECT_EQ(script.seen(), commits(100));
+  EXPECT_EQ(f.source->opens, 1);
+}
+
+TEST(Pipeline, WhatALostTransactionHadIsReadAgainAndTheOtherBranchesGetItOnce) {
+  Fixture f(500, 10'000, 1'000'000);
+  SinkScript& script = f.add("sink");
+  SinkScript& other = f.add("other");
+  script.hold = script.lets_go = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().branches[0].batches_held > 100; }));
+  script.fail_polls = 1;
+  ASSERT_TRUE(f.eventually([&] { return f.source->opens > 1; }));
+  script.hold = false;
+  f.join();
+  EXPECT_TRUE(f.result) << f.result.error().text();
+  EXPECT_EQ(script.seen(), commits(500));
+  EXPECT_EQ(other.seen(), commits(500));
+}
+
+TEST(Pipeline, ATransactionThatIsLostAtTheEndIsToldOf) {
+  Fixture f(20);
+  SinkScript& script = f.add("sink");
+  script.hold = script.lets_go = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().branches[0].batches_held == 20; }));
+  script.fail_polls = 1;
+  script.open_error = Error(ErrorKind::kUnreachable, "away");
+  f.stop();
+  ASSERT_FALSE(f.result);
+  EXPECT_EQ(f.result.error().kind, ErrorKind::kStopped);
+}
+
 TEST(Pipeline, NothingIsConfirmedBeforeItIsDurableInAllBranches) {
   Fixture f(5);
   f.add("quick");

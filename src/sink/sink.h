@@ -40,6 +40,9 @@ struct SinkReport {
   // What a sink that repeats by itself has been waiting for, when it is for longer than a few
   // seconds: told in the log and in /status. Empty: nothing, or seconds.
   std::string waits_for = {};
+  // Every repeatable batch up to and including this one is let go, in a transaction that is not
+  // durable. After an error the source has to give it again.
+  uint64_t released_seq = 0;
 };
 
 class Sink {

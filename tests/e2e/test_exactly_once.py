@@ -1,5 +1,7 @@
 """Exactly once to Kafka: transactions that hold the records and the offset, read by Confluent's client with isolation.level=read_committed."""
 import json
+import threading
+import time
 
 from confluent_kafka import Producer
 
@@ -8,6 +10,47 @@ from support.case import ServerCase
 from support.kafka import Broker
 
 TABLE = "create table article(id int primary key, name text)"
+
+
+BRANCHES = """
+[branch.kafka]
+[branch.kafka.sink]
+type = "kafka"
+bootstrap.servers = "{kafka}"
+exactly.once.support = "required"
+transaction.boundary = "interval"
+"transaction.boundary.interval.ms" = 2000
+transaction.timeout.ms = 4000
+offset.storage.topic = "{offsets}"
+offset.storage.partitions = 1
+offset.storage.replication.factor = 1
+key.converter.schemas.enable = false
+value.converter.schemas.enable = false
+[branch.lines]
+[branch.lines.sink]
+type = "file"
+file.path = "$FOLDER/lines.jsonl"
+file.format = "value"
+"""
+
+
+class Load(threading.Thread):
+    """Rows with rising numbers, 250 in a transaction."""
+
+    def __init__(self, case):
+        super().__init__(daemon=True)
+        self.connection, self.ended, self.total = case.cluster.connect(case.database), threading.Event(), 0
+
+    def run(self):
+        with self.connection.cursor() as cursor:
+            while not self.ended.wait(0.05):
+                cursor.execute("insert into article select g, repeat('x', 100) from generate_series(%s, %s) g", (self.total + 1, self.total + 250))
+                self.total += 250
+
+    def stop(self):
+        self.ended.set()
+        self.join(30)
+        self.connection.close()
 
 
 class ExactlyOnce(ServerCase):
@@ -126,6 +169,46 @@ class ExactlyOnce(ServerCase):
         self.assertEqual(sorted(self.ids(whole=True)), [n for n in range(1, 122) if n not in (30, 90)])
         letters = [json.loads(line) for line in next(self.folder.glob("**/*.dead-letters.jsonl")).read_text().splitlines()]
         self.assertEqual(len([letter for letter in letters if "too large" in json.dumps(letter)]), 2, letters)
+
+    def test_what_a_refused_transaction_has_let_go_is_read_again(self):
+        kafka.create_topic(self.kafka, self.topic, 2, **{"max.message.bytes": "200000"})
+        config = self.config(**{"max.request.size": "1000000", "batch.size": "100000",
+                                "transaction.boundary": "interval", "transaction.boundary.interval.ms": "5000"})
+        with self.streaming(self.begin(config)) as child:
+            self.sql("insert into article values (1, 'x')")
+            self.wait_ids(child, [1])  # what the snapshot had is committed
+            self.sql("insert into article select g, 'x' from generate_series(2, 5000) g")
+            child.until("5,000 records", lambda: sum(kafka.ends(self.kafka, self.topic, "read_uncommitted").values()) >= 5000)
+            self.assertEqual(self.ids(), [1], "committed already")
+            self.sql("insert into article select g, case when g = 5500 then repeat('y', 250000) else 'x' end from generate_series(5001, 6000) g")
+            child.until("the others", lambda: len(self.ids()) == 5999, 90)
+            self.wait_confirmed(child)
+            self.assertIn("what was in it is read again", child.stderr())
+            self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertEqual(sorted(self.ids(whole=True)), [n for n in range(1, 6001) if n != 5500])
+        letters = next(self.folder.glob("**/*.dead-letters.jsonl")).read_text().splitlines()
+        self.assertEqual(len([letter for letter in letters if "too large" in letter]), 1, letters)
+
+    def test_transactions_that_are_lost_under_load_and_another_branch(self):
+        with Broker() as broker:
+            config = self.pipeline(BRANCHES.format(kafka=broker.address, offsets=self.offsets), f'memory.max = "8 MiB"', 'table.include.list = "public.article"')
+            config.write_text(config.read_text().replace('topic.prefix = "shop"', f'topic.prefix = "{self.prefix}"'))
+            child = self.streaming(self.start("run", config))
+            load = Load(self)
+            load.start()
+            for _ in range(2):
+                child.until("some", lambda: len(self.ids(broker.address)) > 0)
+                time.sleep(2)
+                broker.kill()
+                time.sleep(5)  # longer than transaction.timeout.ms
+                broker.start()
+            load.stop()
+            expected = list(range(1, load.total + 1))
+            child.until("all of it", lambda: self.ids(broker.address)[-1:] == expected[-1:], 120)
+            self.assertEqual(self.ids(broker.address), expected)
+            self.assertEqual(child.stop(), 0, child.stderr())
+            self.assertEqual([json.loads(line)["after"]["id"] for line in (self.folder / "lines.jsonl").read_text().splitlines()], expected)
+            self.assertIn("what was in it is read again", child.stderr())
 
     def test_every_interval(self):
         with self.streaming(self.begin(self.config(**{"transaction.boundary": "interval", "transaction.boundary.interval.ms": "3000"}))) as child:

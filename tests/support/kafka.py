@@ -166,9 +166,9 @@ def _ends(consumer, topic):
     return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in parts}
 
 
-def ends(address, topic):
+def ends(address, topic, isolation="read_committed"):
     """By partition the offset that the next record gets."""
-    consumer = _consumer(address)
+    consumer = _consumer(address, isolation)
     try:
         return {p: high for p, (_, high) in _ends(consumer, topic).items()}
     finally:

@@ -17,6 +17,7 @@ namespace millrace {
 struct SinkScript {
   std::atomic<bool> hold{false};              // accept, but make nothing durable
   std::atomic<bool> until_drained{false};     // `hold` ends then
+  std::atomic<bool> lets_go{false};           // of what it holds it keeps what a transaction would
   std::atomic<int> takes_ms{0};               // for each batch
   std::atomic<int> fail_polls{0};             // so many polls fail with `error`
   std::atomic<bool> fail_after_write{false};  // the failed poll had made durable what was written
@@ -39,6 +40,8 @@ class ScriptedSink : public Sink {
 
   Result<std::optional<Progress>> open() override {
     written_.clear();
+    gone_ = 0;
+    transaction_.clear();
     if (script_.open_error) return std::unexpected(*script_.open_error);
     const std::lock_guard lock(script_.mutex);
     return script_.progress;
@@ -57,7 +60,8 @@ class ScriptedSink : public Sink {
       return std::unexpected(script_.error);
     }
     if (!script_.hold) store();
-    return SinkReport{durable_seq_};
+    if (script_.lets_go) let_go();
+    return SinkReport{durable_seq_, {}, released_seq_};
   }
 
   Result<SinkReport> drain(SteadyTime deadline) override {
@@ -66,11 +70,26 @@ class ScriptedSink : public Sink {
   }
 
  private:
+  void let_go() {
+    for (; gone_ < written_.size() && written_[gone_].repeatable; ++gone_) {
+      add_changes(written_[gone_], transaction_);
+      written_[gone_].let_go();
+      released_seq_ = written_[gone_].seq();
+    }
+  }
+
+  static void add_changes(const BatchView& view, std::vector<Lsn>& to) {
+    for (const Change& change : view.changes)
+      to.push_back(change.position.commit_lsn);
+  }
+
   void store() {
     const std::lock_guard lock(script_.mutex);
+    script_.durable.insert(script_.durable.end(), transaction_.begin(), transaction_.end());
+    transaction_.clear();
+    gone_ = 0;
     for (const BatchView& view : written_) {
-      for (const Change& change : view.changes)
-        script_.durable.push_back(change.position.commit_lsn);
+      add_changes(view, script_.durable);
       durable_seq_ = view.seq();
       if (script_.progress) advance(*script_.progress, *view.batch);
     }
@@ -79,7 +98,10 @@ class ScriptedSink : public Sink {
 
   SinkScript& script_;
   std::vector<BatchView> written_;
+  size_t gone_ = 0;               // so many of them are let go
+  std::vector<Lsn> transaction_;  // what they had
   uint64_t durable_seq_ = 0;
+  uint64_t released_seq_ = 0;
 };
 
 }  // namespace millrace

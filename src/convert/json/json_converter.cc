@@ -92,6 +92,7 @@ Result<void> JsonConverter::convert(BatchView& view) {
     if (!converted) return Failure(converted.error().in("change at LSN " + format_lsn(change.lsn)));
   }
   records.give_to(view);
+  if (config_.transaction_metadata) view.repeatable = false;  // the counters have moved on
   return {};
 }
 

@@ -10,9 +10,10 @@ namespace millrace {
 void InFlight::push(BatchView view) {
   Entry entry;
   entry.first = next_first_;
-  next_first_ += view.records.size();
-  entry.is_settled.resize(view.records.size());
-  entry.partitions.resize(view.records.size());
+  entry.count = view.records.size();
+  next_first_ += entry.count;
+  entry.is_settled.resize(entry.count);
+  entry.partitions.resize(entry.count);
   entry.view = std::move(view);
   entries_.push_back(std::move(entry));
 }
@@ -20,11 +21,10 @@ void InFlight::push(BatchView view) {
 InFlight::Place InFlight::next() {
   while (cursor_ < entries_.size()) {
     Entry& entry = entries_[cursor_];
-    const size_t count = entry.view.records.size();
-    while (entry.handed < count && entry.is_settled[entry.handed])
+    while (entry.handed < entry.count && entry.is_settled[entry.handed])
       ++entry.handed;
-    if (entry.handed < count) return {&entry.view, &entry.view.records[entry.handed]};
-    handed_bytes_ += entry.bytes();
+    if (entry.handed < entry.count) return {&entry.view, &entry.view.records[entry.handed]};
+    handed_bytes_ += entry.view.bytes();
     ++cursor_;
   }
   return {};
@@ -63,7 +63,7 @@ std::optional<size_t> InFlight::find(uint64_t number) const {
   const auto after = std::ranges::upper_bound(entries_, number, {}, &Entry::first);
   if (after == entries_.begin()) return std::nullopt;
   const auto entry = std::prev(after);
-  if (number - entry->first >= entry->view.records.size()) return std::nullopt;
+  if (number - entry->first >= entry->count) return std::nullopt;
   return static_cast<size_t>(entry - entries_.begin());
 }
 
@@ -102,11 +102,11 @@ bool InFlight::is_refused(uint64_t number) const {
 void InFlight::rewind(bool keeps_settled) {
   for (Entry& entry : entries_) {
     entry.first = next_first_;
-    next_first_ += entry.view.records.size();
+    next_first_ += entry.count;
     entry.handed = 0;
     if (keeps_settled) continue;
     entry.settled = 0;
-    entry.is_settled.assign(entry.view.records.size(), false);
+    entry.is_settled.assign(entry.count, false);
   }
   cursor_ = 0;
   outstanding_ = 0;
@@ -116,14 +116,28 @@ void InFlight::rewind(bool keeps_settled) {
 
 void InFlight::clear() {
   entries_.clear();
-  cursor_ = 0;
+  cursor_ = released_ = 0;
   outstanding_ = 0;
   bytes_ = 0;
   handed_bytes_ = 0;
 }
 
 bool InFlight::front_settled() const {
-  return !entries_.empty() && entries_.front().settled == entries_.front().view.records.size();
+  return !entries_.empty() && entries_.front().is_settled_whole();
+}
+
+uint64_t InFlight::release() {
+  for (; released_ < cursor_; ++released_) {
+    Entry& entry = entries_[released_];
+    if (!entry.is_settled_whole() || !entry.refused.empty() || !entry.view.repeatable) break;
+    handed_bytes_ -= entry.view.bytes();
+    entry.view.let_go();
+    handed_bytes_ += entry.view.bytes();
+    entry.is_settled.clear();
+    entry.partitions = {};
+    released_seq_ = entry.view.seq();
+  }
+  return released_seq_;
 }
 
 uint64_t InFlight::advance() {
@@ -131,8 +145,9 @@ uint64_t InFlight::advance() {
     durable_seq_ = entries_.front().view.seq();
     if (cursor_ > 0) {
       --cursor_;
-      handed_bytes_ -= entries_.front().bytes();
+      handed_bytes_ -= entries_.front().view.bytes();
     }
+    if (released_ > 0) --released_;
     entries_.pop_front();
   }
   return durable_seq_;

@@ -50,6 +50,13 @@ class InFlight {
   // True: the batch at the front is settled, advance() would let it go.
   bool front_settled() const;
 
+  // Lets the settled batches at the front go, as far as they are repeatable and nothing of them was
+  // refused. Returns the seq of the last that is gone; 0 = none. Until clear() or advance(), no
+  // rewind().
+  uint64_t release();
+
+  bool has_released() const { return released_ > 0; }
+
   // Whole batches stand before the next record: none is handed over in part.
   bool at_boundary();
 
@@ -79,6 +86,7 @@ class InFlight {
   struct Entry {
     BatchView view;
     uint64_t first = 0;  // number of its first record
+    size_t count = 0;    // of its records
     size_t handed = 0;
     size_t settled = 0;
     std::vector<bool> is_settled;      // by index of record
@@ -86,13 +94,15 @@ class InFlight {
     std::set<size_t> refused;          // indices of records
     std::set<uint32_t> refused_changes;
 
-    size_t bytes() const { return view.batch->bytes() + view.made_bytes; }
+    bool is_settled_whole() const { return settled == count; }
   };
 
   std::optional<size_t> find(uint64_t number) const;
 
   std::deque<Entry> entries_;
-  size_t cursor_ = 0;  // entry of the next record; entries_.size() = none
+  size_t cursor_ = 0;    // entry of the next record; entries_.size() = none
+  size_t released_ = 0;  // so many at the front are gone
+  uint64_t released_seq_ = 0;
   uint64_t next_first_ = 1;
   uint64_t durable_seq_ = 0;
   size_t outstanding_ = 0;

@@ -18,7 +18,7 @@ class InFlightTest : public ::testing::Test {
     BatchView out;
     out.batch = batch;
     out.records = *own;
-    out.made_bytes = 100;
+    out.made_bytes = 10000;
     out.keep.push_back(own);
     return out;
   }
@@ -47,6 +47,40 @@ TEST_F(InFlightTest, ABatchIsDurableWhenAllBeforeItAre) {
   EXPECT_EQ(in_flight_.advance(), 9U);
   EXPECT_TRUE(in_flight_.empty());
   EXPECT_EQ(in_flight_.bytes(), 0U);
+}
+
+TEST_F(InFlightTest, WhatHasSettledAndIsRepeatableIsLetGoFromTheFront) {
+  for (const uint64_t seq : {1, 2, 3, 4}) {
+    BatchView one = view(seq, 2);
+    one.repeatable = seq != 4;
+    in_flight_.push(std::move(one));
+  }
+  const auto numbers = hand_over_all();
+  const size_t all = in_flight_.handed_bytes();
+  for (const size_t i : {0, 1, 4, 5, 6, 7})
+    in_flight_.settle(numbers[i], 10);
+  EXPECT_EQ(in_flight_.release(), 1U) << "the second one is not settled";
+  EXPECT_EQ(in_flight_.handed_bytes(), all / 4 * 3 + 1024) << "what is left of it counts";
+  in_flight_.settle(numbers[2], 10);
+  in_flight_.settle(numbers[3], 10);
+  EXPECT_EQ(in_flight_.release(), 3U) << "the fourth one cannot be had again";
+  EXPECT_TRUE(in_flight_.has_released());
+  Progress progress;
+  in_flight_.advance_over_handed(progress);
+  EXPECT_EQ(progress.at(std::string(kSlotStream)).lsn, 4U);
+  EXPECT_EQ(in_flight_.advance(), 4U);
+  EXPECT_EQ(in_flight_.handed_bytes(), 0U);
+  EXPECT_FALSE(in_flight_.has_released());
+}
+
+TEST_F(InFlightTest, ABatchWithARefusedRecordStays) {
+  BatchView refused = view(1, 1);
+  refused.repeatable = true;
+  in_flight_.push(std::move(refused));
+  in_flight_.refuse(in_flight_.next_number());
+  in_flight_.settle_next();
+  in_flight_.next();
+  EXPECT_EQ(in_flight_.release(), 0U);
 }
 
 TEST_F(InFlightTest, EmptyBatchesWaitForThoseBefore) {

@@ -120,7 +120,9 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     } while (durable_ == before && !in_flight_.empty() && steady_now() < deadline);
     const bool waits = producer_ != nullptr && !in_flight_.empty() &&
                        (!transaction_ || in_flight_.outstanding() || transaction_->is_committing());
-    return SinkReport{durable_, waits ? silence_.reason(producer_->client()) : std::string()};
+    const bool releases = transaction_ && alone_until_ == 0 && committed_records_ >= kept_until_;
+    return SinkReport{durable_, waits ? silence_.reason(producer_->client()) : std::string(),
+                      releases ? in_flight_.release() : 0};
   }
 
   Result<SinkReport> drain(SteadyTime deadline) override {
@@ -152,6 +154,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   void delivered(uint64_t number, const Error* error) override;
   Result<void> refuse(uint64_t number, const Error& error);
   Result<void> send_alone(const Error& why);
+  Result<void> keep_next(const Error& why);
   Result<void> send_again();
   Result<void> settle(SteadyTime deadline);
 
@@ -167,9 +170,12 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   uint64_t durable_ = 0;
   size_t waiting_bytes_ = 0;  // of batches that were taken while a topic was not known
   uint64_t alone_until_ = 0;  // up to this batch every record is sent alone; 0 = not so
-  size_t batch_bytes_ = 0;    // smaller batches than configured; 0 = as configured
-  bool is_busy_ = false;      // more is to be written than there is room for
-  uint64_t flushed_ = 0;      // hand-overs until the last flush
+  // Counts of hand-overs: those before the last commit, and up to where nothing is let go.
+  uint64_t committed_records_ = 0;
+  uint64_t kept_until_ = 0;
+  size_t batch_bytes_ = 0;  // smaller batches than configured; 0 = as configured
+  bool is_busy_ = false;    // more is to be written than there is room for
+  uint64_t flushed_ = 0;    // hand-overs until the last flush
   SteadyTime flushed_at_{};
   SteadyTime unflushed_since_{};
   PartitionLoad load_;
@@ -377,6 +383,7 @@ Result<void> KafkaSink::settle(SteadyTime deadline) {
     const auto done = is_due ? transaction_->commit(in_flight_, deadline) : Result<bool>(false);
     if (!done) return commit_failed(done.error());
     if (!*done) return {};
+    committed_records_ = in_flight_.handed_records();
     silence_.is_over();
   }
   durable_ = std::max(durable_, in_flight_.advance());
@@ -402,12 +409,21 @@ Result<void> KafkaSink::refuse(uint64_t number, const Error& error) {
 }
 
 Result<void> KafkaSink::send_alone(const Error& why) {
+  if (in_flight_.has_released()) return keep_next(why);
   const size_t before = batch_bytes_ == 0 ? size_t{kLargestBatch} : batch_bytes_;
   batch_bytes_ = std::max(before / 4, kSmallestBatch);
   alone_until_ = in_flight_.last_seq();
   log::warn("kafka refused a batch, sending its records one by one",
             {{"branch", context_.branch}, {"error", why.message}, {"batch_size", batch_bytes_}});
   return send_again();
+}
+
+// What is to be sent again has to be read again first. The next time it stays.
+Result<void> KafkaSink::keep_next(const Error& why) {
+  const uint64_t handed = in_flight_.handed_records();
+  kept_until_ = handed + (handed - committed_records_) * 2;
+  return fail(ErrorKind::kUnreachable,
+              "kafka refused a batch, and its transaction with it: " + why.message);
 }
 
 Result<void> KafkaSink::send_again() {

@@ -400,5 +400,52 @@ TEST_F(ExactlyOnceTest, ATooLargeRecordIsALetterAndTheTransactionGoesOn) {
   EXPECT_THAT(values(), ElementsAre("k=1", "k=3"));
 }
 
+TEST_F(ExactlyOnceTest, WhatATransactionHasIsLetGoButNotAgainAfterARefusal) {
+  config_.exactly_once->boundary = TransactionBoundary::kInterval;
+  config_.exactly_once->interval = std::chrono::seconds(1);
+  sink_ = make_kafka_sink(config_, context_);
+  reopened();
+  const auto write = [&](uint64_t seq, const std::vector<std::pair<std::string, std::string>>& of) {
+    BatchView out = view_at(seq, of);
+    out.repeatable = true;
+    ASSERT_TRUE(sink_->write(std::move(out)));
+  };
+  const auto poll_until_failed_or = [&](auto condition) {
+    const auto deadline = steady_now() + std::chrono::seconds(20);
+    Result<SinkReport> report;
+    do {
+      report = sink_->poll(steady_now() + Millis(2));
+    } while (report && !condition(*report) && steady_now() < deadline);
+    return report;
+  };
+  write(1, {{"k", "1"}});
+  EXPECT_EQ(drain(), 1U);
+  write(2, {{"k", "2"}});
+  const auto has =
+      poll_until_failed_or([](const SinkReport& told) { return told.released_seq == 2; });
+  ASSERT_TRUE(has && has->released_seq == 2 && has->durable_seq == 1);
+  rd_kafka_mock_push_request_errors(cluster_, kProduceRequest, 1,
+                                    RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  write(3, {{"k", "3"}});
+  const auto lost = poll_until_failed_or([](const SinkReport&) { return false; });
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(policy(lost.error().kind), ErrorPolicy::kRetry);
+  EXPECT_EQ(reopened(), 100U);
+  write(4, {{"k", "2"}});
+  write(5, {{"k", "3"}});
+  const auto kept = poll_until_failed_or([](const SinkReport& told) {
+    EXPECT_LT(told.released_seq, 4U) << "what stands there is to be sent one by one if need be";
+    return told.durable_seq == 5;
+  });
+  ASSERT_TRUE(kept && kept->durable_seq == 5);
+  write(6, {{"k", "4"}, {"k", "5"}});
+  EXPECT_EQ(drain(), 6U);
+  write(7, {{"k", "6"}});
+  const auto again =
+      poll_until_failed_or([](const SinkReport& told) { return told.released_seq == 7; });
+  EXPECT_TRUE(again && again->released_seq == 7);
+  EXPECT_THAT(letters_.ordinals, IsEmpty());
+}
+
 }  // namespace
 }  // namespace millrace

@@ -10,7 +10,7 @@ namespace millrace {
 
 namespace {
 
-constexpr Millis kLongest{250};      // of a transaction under load
+constexpr Millis kLongest{500};      // of a transaction under load
 constexpr Millis kLongestIdle{500};  // for a position alone
 // A second call for the same commit has to have librdkafka's main thread take note of it within
 // this time: else that one, once the commit is done, takes it for an abort, which fails an
@@ -92,8 +92,14 @@ void Transaction::delivered() {
 
 bool Transaction::holds_back(InFlight& in_flight, bool batch_by_batch) const {
   if (is_committing_) return true;
-  const bool may_end = batch_by_batch || is_full(in_flight);
-  return may_end && in_flight.has_handed() && in_flight.at_boundary();
+  if (!in_flight.has_handed() || !in_flight.at_boundary()) return false;
+  return batch_by_batch || is_full(in_flight);
+}
+
+bool Transaction::is_over() const {
+  if (!is_open_) return false;
+  const bool is_interval = config_.boundary == TransactionBoundary::kInterval;
+  return steady_now() >= (is_interval ? rests_until_ : begun_ + kLongest);
 }
 
 bool Transaction::is_due(InFlight& in_flight, bool at_once) const {
@@ -101,10 +107,9 @@ bool Transaction::is_due(InFlight& in_flight, bool at_once) const {
   if (is_committing_) return true;
   const SteadyTime now = steady_now();
   if (!is_open_ && now < ended_ + gap_) return false;
-  if (at_once || in_flight.handed_bytes() >= max_bytes_) return true;
+  if (at_once || is_full(in_flight)) return true;
   if (!is_open_) return now >= ended_ + kLongestIdle;  // no records: only the position has moved
-  if (config_.boundary == TransactionBoundary::kInterval) return now >= rests_until_;
-  if (now >= begun_ + kLongest) return true;
+  if (config_.boundary == TransactionBoundary::kInterval) return false;
   return !in_flight.outstanding() && now >= rests_until_;
 }
 

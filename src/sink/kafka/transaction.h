@@ -43,7 +43,7 @@ class Transaction {
 
   // No more batches are to be handed over before it is committed.
   bool is_full(const InFlight& in_flight) const {
-    return is_committing_ || in_flight.handed_bytes() >= max_bytes_;
+    return is_committing_ || in_flight.handed_bytes() >= max_bytes_ || is_over();
   }
 
   bool is_committing() const { return is_committing_; }
@@ -53,6 +53,9 @@ class Transaction {
 
   // Whether it is time to commit; only at a boundary of batches.
   bool is_due(InFlight& in_flight, bool at_once) const;
+
+  // It has been open for as long as it may.
+  bool is_over() const;
 
   // Commits what is handed over, with the progress over it. False: not done yet, to be called
   // again. After true it is durable.
