@@ -149,7 +149,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   void came_back(uint64_t number, const InFlight::Place& place);
   bool is_to_be_flushed(SteadyTime now) const;
   bool is_commit_due();
-  Result<void> commit_failed(const Error& error);
+  Result<void> transaction_failed(const Error& told);
   bool waits_for_topic();
   void delivered(uint64_t number, const Error* error) override;
   Result<void> refuse(uint64_t number, const Error& error);
@@ -289,7 +289,7 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
   if (auto handed = hand_over(); !handed) return handed;
   wait(deadline);
   if (auto gone = go_over_refusals(); !gone) return gone;
-  if (fault_) return std::unexpected(judge(*fault_));
+  if (fault_) return transaction_ ? transaction_failed(*fault_) : Failure(*fault_);
   if (producer_->client().fatal()) return std::unexpected(judge(*producer_->client().fatal()));
   if (auto settled = settle(deadline); !settled) return settled;
   return hand_over();
@@ -381,7 +381,7 @@ Result<void> KafkaSink::settle(SteadyTime deadline) {
   }
   if (transaction_) {
     const auto done = is_due ? transaction_->commit(in_flight_, deadline) : Result<bool>(false);
-    if (!done) return commit_failed(done.error());
+    if (!done) return transaction_failed(done.error());
     if (!*done) return {};
     committed_records_ = in_flight_.handed_records();
     silence_.is_over();
@@ -390,10 +390,13 @@ Result<void> KafkaSink::settle(SteadyTime deadline) {
   return {};
 }
 
-Result<void> KafkaSink::commit_failed(const Error& error) {
+Result<void> KafkaSink::transaction_failed(const Error& told) {
   producer_->flush(steady_now() + kLastWords);  // what became of the records says more
   if (!refused_.empty()) return go_over_refusals();
-  return std::unexpected(judge(fault_.value_or(error)));
+  const Error error = judge(fault_.value_or(told));
+  // The word on what was refused may be lost with the transaction.
+  if (error.kind == ErrorKind::kData && alone_until_ == 0) return send_alone(error);
+  return std::unexpected(error);
 }
 
 Error KafkaSink::judge(const Error& told) {
@@ -410,7 +413,7 @@ Result<void> KafkaSink::refuse(uint64_t number, const Error& error) {
 
 Result<void> KafkaSink::send_alone(const Error& why) {
   if (in_flight_.has_released()) return keep_next(why);
-  const size_t before = batch_bytes_ == 0 ? size_t{kLargestBatch} : batch_bytes_;
+  const size_t before = batch_bytes_ == 0 ? batch_bytes(config_.client) : batch_bytes_;
   batch_bytes_ = std::max(before / 4, kSmallestBatch);
   alone_until_ = in_flight_.last_seq();
   log::warn("kafka refused a batch, sending its records one by one",
