@@ -60,7 +60,7 @@ Result<std::vector<LetterOutcome>> OfflineBranch::replay(const ReplayRequest& re
       [this](const std::shared_ptr<Batch>& batch) {
         batch->seq = next_seq_++;
         batch->account();
-        branch_->offer(batch);
+        branch_->offer(batch, false);
       },
       &budget_, steady_now() + kReplayPatience);
 }

@@ -85,7 +85,7 @@ Progress Branch::offered() const {
   return offered_;
 }
 
-void Branch::offer(const BatchPtr& batch) {
+void Branch::offer(const BatchPtr& batch, bool can_repeat) {
   BatchView view{batch, batch->changes, {}, {}};
   if (batch->stream != kReplayStream) {
     const std::lock_guard lock(mutex_);
@@ -94,7 +94,8 @@ void Branch::offer(const BatchPtr& batch) {
     const bool repeats = batch->stream == kSlotStream && covers(offered_, *batch) &&
                          !batch->offset.tables.is_known();
     if (repeats && view.changes.empty()) return;
-    view.repeatable = batch->stream == kSlotStream && !has_unfinished(offered_);
+    view.repeatable =
+        can_repeat && !is_awaited_ && batch->stream == kSlotStream && !has_unfinished(offered_);
     advance(offered_, *batch);
     offered_seq_ = batch->seq;
   }
@@ -148,10 +149,9 @@ bool Branch::drain(SteadyTime deadline) {
   draining_ = true;
   ready_.wake();
   std::unique_lock lock(mutex_);
-  return durable_changed_.wait_until(
-             lock, deadline,
-             [&] { return finished_ == given_ || state_ == BranchState::kFailed || gone_back_; }) &&
-         state_ != BranchState::kFailed && !gone_back_;
+  const bool has_ended = durable_changed_.wait_until(
+      lock, deadline, [&] { return finished_ == given_ || state_ == BranchState::kFailed; });
+  return has_ended && state_ != BranchState::kFailed && !lacks(durable_, lost_);
 }
 
 // --- transform and convert
@@ -324,7 +324,10 @@ bool Branch::is_lost(const BatchView& view) const {
 void Branch::leave_out(const BatchView& view) {
   if (dead_letters() != nullptr) dead_letters()->left_out(view);
   bytes_held_ -= view.bytes();
-  ++finished_;
+  {
+    const std::lock_guard lock(mutex_);
+    ++finished_;
+  }
   durable_changed_.notify_all();
 }
 

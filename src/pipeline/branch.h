@@ -80,11 +80,15 @@ class Branch {
   std::optional<Progress> sink_progress() const;
 
   // This branch handles a batch only when `other` has made it durable. Before start().
-  void run_after(const Branch* other) { after_ = other; }
+  void run_after(Branch& other) {
+    after_ = &other;
+    other.is_awaited_ = true;
+  }
 
   // Hands a batch over; changes that stand at or below what it was given before are left out. A
-  // replay (kReplayStream) is no part of the progress.
-  void offer(const BatchPtr& batch);
+  // replay (kReplayStream) is no part of the progress. can_repeat: the source could give it again
+  // at once.
+  void offer(const BatchPtr& batch, bool can_repeat);
   // Where what it was given ends, per stream: from where the source must go on for it.
   Progress offered() const;
   // Sets where to begin: everything at or below is left out of what comes. Before the first
@@ -158,6 +162,7 @@ class Branch {
   const BranchOptions options_;
   BranchParts parts_;
   const Branch* after_ = nullptr;
+  bool is_awaited_ = false;  // another one runs after it, and holds what this one lets go
 
   HandOverQueue<BatchView> incoming_;
   HandOverQueue<BatchView> ready_;
@@ -178,6 +183,7 @@ class Branch {
   bool opened_ = false;
   Progress offered_;
   uint64_t offered_seq_ = 0;
+  Progress lost_;  // what it had been offered when it went back
   Progress durable_;
   std::string error_;
   std::optional<Error> failure_;

@@ -96,6 +96,7 @@ void Branch::go_back() {
   held.swap(held_);
   {
     const std::lock_guard lock(mutex_);
+    if (lacks(lost_, offered_)) lost_ = offered_;
     offered_ = durable_;
     offered_.erase(std::string(kReplayStream));
     lost_until_ = offered_seq_;

@@ -27,7 +27,14 @@ struct Lane {
   std::string after;
   std::atomic<Feed> feed{Feed::kAll};
 
+  bool went_back = false;  // parked because its sink lost a transaction, not because it is slow
+
   bool parked() const { return feed != Feed::kAll; }
+
+  void unpark() {
+    feed = Feed::kAll;
+    went_back = false;
+  }
 
   // Whether this batch is for it, as far as parking goes.
   bool takes(const Batch& batch) const {

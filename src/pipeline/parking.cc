@@ -65,9 +65,11 @@ void Parking::park_laggards() {
   for (const auto& lane : lanes_) {
     if (!lane->parked() && holds_its_share(*lane)) laggards.push_back(lane.get());
   }
-  const auto parked =
-      std::ranges::count_if(lanes_, [](const auto& lane) { return lane->parked(); });
-  if (laggards.size() + static_cast<size_t>(parked) >= lanes_.size()) return;
+  const bool others_go_on = std::ranges::any_of(lanes_, [](const auto& lane) {
+    const bool reads = !lane->parked() || lane->feed == Feed::kCatchUp;
+    return reads && !holds_its_share(*lane);
+  });
+  if (!others_go_on) return;
   for (Lane* lane : laggards) {
     lane->feed = Feed::kSnapshot;
     log::warn("branch is behind: parked, the others go on",
@@ -117,6 +119,7 @@ void Parking::send_back() {
     if (!lane.branch->has_gone_back() || lane.feed == Feed::kGivenUp) continue;
     if (lane.feed == Feed::kCatchUp) source_.end_catch_up(i);
     lane.feed = Feed::kNothing;
+    lane.went_back = true;
   }
 }
 
@@ -166,7 +169,7 @@ bool Parking::bring_back(size_t index) {
   } else {
     log::info("parked branch is well: reading again from where it stands", {{"branch", lane.name}});
   }
-  lane.feed = Feed::kAll;
+  lane.unpark();
   return true;
 }
 
@@ -182,7 +185,7 @@ bool Parking::joins(size_t index) {
     source_.end_catch_up(index);
     log::info("branch has caught up", {{"branch", lane.name}});
   }
-  lane.feed = Feed::kAll;
+  lane.unpark();
   return were_away_.erase(index) != 0 || is_lost;
 }
 
@@ -205,7 +208,8 @@ void Parking::give_up_lagging() {
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const bool is_stuck = takes_nothing(i);
     const Lane& lane = *lanes_[i];
-    if (lane.feed != Feed::kGivenUp && (lane.parked() || is_stuck)) behind.push_back(i);
+    const bool is_away = lane.parked() && !(lane.went_back && is_well(lane));
+    if (lane.feed != Feed::kGivenUp && (is_away || is_stuck)) behind.push_back(i);
   }
   if (behind.empty()) return;
   const Lsn end = source_.end_of_log();
@@ -244,7 +248,11 @@ void Parking::prepare_open() {
   for (const auto& lane : lanes_) {
     if (!lane->parked() || lane->feed == Feed::kGivenUp) continue;
     const bool takes_part = is_well(*lane) && !is_full(*lane) && !is_far_behind_others(*lane);
-    lane->feed = takes_part ? Feed::kAll : Feed::kNothing;
+    if (takes_part) {
+      lane->unpark();
+    } else {
+      lane->feed = Feed::kNothing;
+    }
   }
 }
 

@@ -55,7 +55,7 @@ Result<void> Pipeline::link_after() {
       return fail(ErrorKind::kConfig, "branch " + lane->name + ": after = \"" + lane->after +
                                           "\" names no branch, or one that waits itself");
     }
-    lane->branch->run_after((*other)->branch.get());
+    lane->branch->run_after(*(*other)->branch);
   }
   return {};
 }
@@ -207,9 +207,11 @@ void Pipeline::hand_over(std::shared_ptr<Batch> batch) {
   if (batch->stream != kReplayStream) events_ += batch->changes.size();
   const BatchPtr shared = std::move(batch);
   parking_.passed(*shared);
+  // While a table is read beside the stream, a branch that went back would wait for its end.
+  const bool can_repeat = source_->snapshot_audience() == 0;
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const bool addressed = (shared->audience >> i & 1) != 0;
-    if (addressed && lanes_[i]->takes(*shared)) lanes_[i]->branch->offer(shared);
+    if (addressed && lanes_[i]->takes(*shared)) lanes_[i]->branch->offer(shared, can_repeat);
   }
 }
 

@@ -167,6 +167,22 @@ TEST(Pipeline, WhatALostTransactionHadIsReadAgainAndTheOtherBranchesGetItOnce) {
   EXPECT_EQ(other.seen(), commits(500));
 }
 
+TEST(Pipeline, WhatAnotherBranchWaitsForIsNotLetGo) {
+  Fixture f(100, 10'000, 32 << 20);
+  SinkScript& first = f.add("first");
+  SinkScript& second = f.add("second", "first");
+  first.hold = first.lets_go = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().branches[0].batches_held == 100; }));
+  first.fail_polls = 1;
+  first.hold = false;
+  f.join();
+  EXPECT_TRUE(f.result) << f.result.error().text();
+  EXPECT_EQ(first.seen(), commits(100));
+  EXPECT_EQ(second.seen(), commits(100));
+  EXPECT_EQ(f.source->opens, 1);
+}
+
 TEST(Pipeline, ATransactionThatIsLostAtTheEndIsToldOf) {
   Fixture f(20);
   SinkScript& script = f.add("sink");

@@ -19,14 +19,14 @@ type = "kafka"
 bootstrap.servers = "{kafka}"
 exactly.once.support = "required"
 transaction.boundary = "interval"
-"transaction.boundary.interval.ms" = 2000
-transaction.timeout.ms = 4000
+"transaction.boundary.interval.ms" = {interval}
+transaction.timeout.ms = {timeout}
 offset.storage.topic = "{offsets}"
 offset.storage.partitions = 1
 offset.storage.replication.factor = 1
 key.converter.schemas.enable = false
 value.converter.schemas.enable = false
-[branch.lines]
+{more}[branch.lines]
 [branch.lines.sink]
 type = "file"
 file.path = "$FOLDER/lines.jsonl"
@@ -67,6 +67,11 @@ class ExactlyOnce(ServerCase):
                                  "group.id": "workers", "offset.storage.file.filename": None, "offset.storage.topic": self.offsets,
                                  "offset.storage.partitions": "3", "offset.storage.replication.factor": "1",
                                  "key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false", **more})
+
+    def two_branches(self, branches):
+        config = self.pipeline(branches, 'memory.max = "8 MiB"', 'table.include.list = "public.article"')
+        config.write_text(config.read_text().replace('topic.prefix = "shop"', f'topic.prefix = "{self.prefix}"'))
+        return config
 
     def begin(self, config, *args, address=None):
         return self.start("run", config, "--to", "kafka", "--set", f"bootstrap.servers={address or self.kafka}", *args)
@@ -191,9 +196,8 @@ class ExactlyOnce(ServerCase):
 
     def test_transactions_that_are_lost_under_load_and_another_branch(self):
         with Broker() as broker:
-            config = self.pipeline(BRANCHES.format(kafka=broker.address, offsets=self.offsets), f'memory.max = "8 MiB"', 'table.include.list = "public.article"')
-            config.write_text(config.read_text().replace('topic.prefix = "shop"', f'topic.prefix = "{self.prefix}"'))
-            child = self.streaming(self.start("run", config))
+            branches = BRANCHES.format(kafka=broker.address, offsets=self.offsets, interval=2000, timeout=4000, more="")
+            child = self.streaming(self.start("run", self.two_branches(branches)))
             load = Load(self)
             load.start()
             for _ in range(2):
@@ -209,6 +213,26 @@ class ExactlyOnce(ServerCase):
             self.assertEqual(child.stop(), 0, child.stderr())
             self.assertEqual([json.loads(line)["after"]["id"] for line in (self.folder / "lines.jsonl").read_text().splitlines()], expected)
             self.assertIn("what was in it is read again", child.stderr())
+
+    def test_a_transaction_that_is_lost_after_a_reconnect_beside_another_branch(self):
+        kafka.create_topic(self.kafka, self.topic, 2, **{"max.message.bytes": "200000"})
+        more = 'max.request.size = 1000000\nbatch.size = 100000\n'
+        branches = BRANCHES.format(kafka=self.kafka, offsets=self.offsets, interval=8000, timeout=60000, more=more)
+        with self.streaming(self.start("run", self.two_branches(branches))) as child:
+            self.sql("insert into article values (1, 'x')")
+            self.wait_ids(child, [1])
+            self.sql("insert into article select g, repeat('x', 100) from generate_series(2, 40000) g")
+            child.until("40,000 records", lambda: sum(kafka.ends(self.kafka, self.topic, "read_uncommitted").values()) >= 40000)
+            self.assertEqual(self.ids(), [1], "committed already")
+            active = "select active_pid from pg_replication_slots where slot_name = %s"
+            before = self.sql(active, self.slot)[0][0]
+            self.sql("select pg_terminate_backend(%s)", before)
+            child.until("the next connection", lambda: self.sql(active, self.slot)[0][0] not in (None, before))
+            self.sql("insert into article select g, case when g = 40001 then repeat('y', 250000) else 'x' end from generate_series(40001, 41000) g")
+            child.until("the others", lambda: len(self.ids()) == 40999, 60)
+            self.assertIn("it catches up on a copy of the slot", child.stderr())
+            self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertEqual(sorted(self.ids(whole=True)), [n for n in range(1, 41001) if n != 40001])
 
     def test_every_interval(self):
         with self.streaming(self.begin(self.config(**{"transaction.boundary": "interval", "transaction.boundary.interval.ms": "3000"}))) as child:

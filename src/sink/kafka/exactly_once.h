@@ -66,9 +66,9 @@ inline constexpr FieldSpec kExactlyOnceFields[] = {
          .importance = Importance::kLow}),
     field<&ExactlyOnceSettings::interval_ms>(
         "transaction.boundary.interval.ms",
-        {.doc =
-             "Milliseconds between commits; a transaction is committed sooner when five eighths of "
-             "the branch's share of memory.max are in it that the source could not give again.",
+        {.doc = "Milliseconds between commits; a transaction is committed sooner when seven "
+                "sixteenths of "
+                "the branch's share of memory.max are in it that the source could not give again.",
          .importance = Importance::kLow,
          .check = at_least<1>}),
     field<&ExactlyOnceSettings::group_id>(

@@ -36,7 +36,8 @@ size_t in_flight_bytes(const KafkaSinkConfig& config, const SinkContext& context
 
 size_t transaction_bytes(const SinkContext& context) {
   constexpr size_t kWithoutBudget = size_t{12} << 20;
-  return context.budget == nullptr ? kWithoutBudget : context.memory_share / 8 * 5;
+  // Less than half: with that much a branch gets no more of a snapshot, or while it catches up.
+  return context.budget == nullptr ? kWithoutBudget : context.memory_share / 16 * 7;
 }
 
 }  // namespace millrace

@@ -38,7 +38,6 @@ Result<SlotReader> SlotStreams::open(postgres::Connection connection, const std:
   reading.batch_bytes = options_.batch_bytes;
   reading.moves_when_idle = config.lsn_flush_mode == LsnFlushMode::kConnectorAndDriver;
   reading.server = session.server;
-  reading.floors = session.floors;
   reading.binary = options.binary;
   log::info("streaming", {{"slot", slot},
                           {"lsn", format_lsn(options.start)},
@@ -54,6 +53,8 @@ Result<void> SlotStreams::start(Session& session) {
   reading.heartbeat_interval = Millis(config.heartbeat_interval_ms);
   if (!config.heartbeat_action_query.empty()) reading.on_heartbeat = callbacks_.on_heartbeat;
   reading.audience = session.plan.streaming;
+  // Not of a copy: its branch may stand behind where it was when the session began.
+  reading.floors = session.floors;
   if (session.plan.snapshot_waits()) reading.waited_for = session.snapshot_at.lsn_commit;
   auto connection = std::move(*session.replication);
   session.replication.reset();
