@@ -245,7 +245,8 @@ class Chunks(ServerCase):
         child.until("it reads", lambda: self.snapshot_rows() > 0)
         end = self.busy(1)
         child.until("half of it", lambda: self.snapshot_rows() >= ROWS // 2)
-        self.assertTrue(self.cluster.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and query like 'COPY (SELECT%%' limit 1", self.database))
+        end_one = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and query like 'COPY (SELECT%%' limit 1"
+        child.until("one that reads is ended", lambda: self.cluster.sql(end_one, self.database), 10)
         self.proxy.rate = 0
         child.until("it goes on", lambda: "the snapshot of a table goes on" in child.stderr())
         child.until("it is read", lambda: "table read" in child.stderr(), 120)

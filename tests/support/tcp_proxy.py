@@ -85,7 +85,12 @@ class Proxy:
         try:
             if self.refuses:
                 raise ConnectionRefusedError
-            far = socket.create_connection(("127.0.0.1", self.target), 5)
+            far = socket.socket()
+            far.settimeout(5)
+            if self.rate:  # else the kernel takes megabytes, and the server is done long before the client
+                far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)
+            far.connect(("127.0.0.1", self.target))
         except OSError:
             near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             near.close()
