@@ -104,7 +104,7 @@ void Branch::offer(const BatchPtr& batch, bool can_repeat) {
   incoming_.push(std::move(view));
 }
 
-bool Branch::has_gone_back() {
+bool Branch::take_gone_back() {
   return gone_back_ && gone_back_.exchange(false);
 }
 

@@ -104,7 +104,7 @@ class Branch {
 
   // True once after an error by which the sink has lost what it had let go: offered() is what is
   // durable, and from there the source has to give again. Until then offer() takes replays alone.
-  bool has_gone_back();
+  bool take_gone_back();
 
   // Up to where the slot may move for what is durable.
   Lsn confirmable() const;

@@ -116,7 +116,7 @@ void Parking::leave_behind() {
 void Parking::send_back() {
   for (size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = *lanes_[i];
-    if (!lane.branch->has_gone_back() || lane.feed == Feed::kGivenUp) continue;
+    if (!lane.branch->take_gone_back() || lane.feed == Feed::kGivenUp) continue;
     if (lane.feed == Feed::kCatchUp) source_.end_catch_up(i);
     lane.feed = Feed::kNothing;
     lane.went_back = true;

@@ -196,6 +196,39 @@ TEST(Pipeline, ATransactionThatIsLostAtTheEndIsToldOf) {
   EXPECT_EQ(f.result.error().kind, ErrorKind::kStopped);
 }
 
+TEST(Pipeline, ABranchThatHasGoneBackIsNotDrainedBeforeAllIsThereAgain) {
+  MemoryBudget budget(32 << 20);
+  SinkScript script;
+  script.hold = script.lets_go = true;
+  BranchParts parts;
+  parts.sink = std::make_unique<ScriptedSink>(script);
+  Branch branch({.name = "sink", .retry_min = Millis(1), .retry_max = Millis(5)}, std::move(parts));
+  branch.start();
+  uint64_t seq = 0;
+  const auto offer_all = [&] {
+    MemorySource source(&budget, 20, 100);
+    for (int i = 0; i < 20; ++i) {
+      auto batch = source.poll(steady_now(), 0);
+      (*batch)->seq = ++seq;
+      branch.offer(*batch, true);
+    }
+  };
+  offer_all();
+  script.fail_polls = 1;
+  const auto deadline = steady_now() + Millis(10000);
+  while (!branch.take_gone_back() && steady_now() < deadline) {
+    std::this_thread::sleep_for(Millis(1));
+    if (script.fail_polls == 0) script.fail_polls = 1;  // it may have come before anything was gone
+  }
+  script.fail_polls = 0;
+  script.hold = false;
+  EXPECT_FALSE(branch.drain(steady_now() + Millis(2000)));
+  EXPECT_TRUE(script.seen().empty());
+  offer_all();
+  EXPECT_TRUE(branch.drain(steady_now() + Millis(10000)));
+  EXPECT_EQ(script.seen(), commits(20));
+}
+
 TEST(Pipeline, NothingIsConfirmedBeforeItIsDurableInAllBranches) {
   Fixture f(5);
   f.add("quick");
