@@ -22,9 +22,9 @@ struct SinkScript {
   std::atomic<int> fail_polls{0};             // so many polls fail with `error`
   std::atomic<bool> fail_after_write{false};  // the failed poll had made durable what was written
   Error error{ErrorKind::kUnreachable, "scripted"};
-  std::optional<Error> open_error;  // open() fails with this
-  // The sink keeps progress with its data; the test may take it away.
-  std::optional<Progress> progress;  // guarded by mutex
+  std::optional<Error> open_error;      // open() fails with this
+  std::atomic<bool> is_emptied{false};  // its progress is gone with the next open()
+  std::optional<Progress> progress;     // guarded by mutex; with a value: kept with the data
   std::mutex mutex;
   std::vector<Lsn> durable;  // commit LSN of every change made durable, in order
 
@@ -41,9 +41,11 @@ class ScriptedSink : public Sink {
   Result<std::optional<Progress>> open() override {
     written_.clear();
     gone_ = 0;
+    released_seq_ = 0;
     transaction_.clear();
     if (script_.open_error) return std::unexpected(*script_.open_error);
     const std::lock_guard lock(script_.mutex);
+    if (script_.is_emptied) script_.progress.emplace();
     return script_.progress;
   }
 
