@@ -264,6 +264,8 @@ Result<Progress> from_offset_map(std::string_view json) {
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS) continue;
     const std::string_view stream = name.substr(kStreamPrefix.size());
+    // What the map's own members tell is told once.
+    if (stream == kSlotStream || progress.contains(stream)) return malformed(name);
     if (text.starts_with(kSameAs)) {
       same.emplace_back(stream, text.substr(1));
       continue;

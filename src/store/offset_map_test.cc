@@ -5,6 +5,8 @@
 
 #include <limits>
 
+#include "base/json_text.h"
+
 namespace millrace {
 namespace {
 
@@ -132,6 +134,20 @@ TEST(OffsetMap, TheSameAsAStreamThatIsNotThereIsMalformed) {
   const auto progress = from_offset_map(R"({"lsn":7,"millrace_stream_table:1":"=table:2"})");
   ASSERT_FALSE(progress);
   EXPECT_THAT(progress.error().text(), HasSubstr("millrace_stream_table:1"));
+}
+
+// Taken for a stream, it would be written as another one: what is in a snapshot is no slot's.
+TEST(OffsetMap, AMemberForAStreamThatTheMapItselfTellsIsMalformed) {
+  std::string other;
+  append_json_string(other, to_json(snapshot(SnapshotPhase::kRunning)));
+  const std::string running = R"({"lsn":7,"snapshot":"INITIAL",)";
+  for (const std::string& text : {R"({"lsn":7,"millrace_stream_slot":)" + other + "}",
+                                  running + R"("millrace_stream_slot":)" + other + "}",
+                                  running + R"("millrace_stream_snapshot":)" + other + "}"}) {
+    const auto progress = from_offset_map(text);
+    ASSERT_FALSE(progress) << text;
+    EXPECT_THAT(progress.error().text(), HasSubstr("member millrace_stream_s"));
+  }
 }
 
 TEST(OffsetMap, DebeziumsOffsetHasNoPosition) {
