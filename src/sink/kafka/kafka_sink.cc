@@ -103,6 +103,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     if (in_flight_.empty()) silence_.is_over();
     const auto records = view.records;
     const size_t bytes = view.bytes();
+    if (transaction_) transaction_->note(view);
     in_flight_.push(std::move(view));
     if (auto handed = hand_over(); !handed) return handed;
     if (!waits_for_topic()) return {};

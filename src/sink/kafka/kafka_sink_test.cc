@@ -75,6 +75,7 @@ class KafkaSinkTest : public ::testing::Test {
     for (const auto& [key, value] : records) {
       Change change;
       change.position.ordinal = ++ordinal_;
+      change.commit_us = commit_us_;
       Record record;
       record.change = static_cast<uint32_t>(own->changes.size());
       record.topic = *topics_.insert(topic).first;
@@ -127,6 +128,7 @@ class KafkaSinkTest : public ::testing::Test {
   std::set<std::string> topics_;
   std::unique_ptr<Sink> sink_;
   uint64_t ordinal_ = 0;
+  int64_t commit_us_ = 0;
 };
 
 TEST_F(KafkaSinkTest, BatchesAreTakenWhileATopicIsNotKnownYetSoThatAllNewOnesComeTogether) {
@@ -398,6 +400,23 @@ TEST_F(ExactlyOnceTest, ATooLargeRecordIsALetterAndTheTransactionGoesOn) {
   EXPECT_THAT(letters_.ordinals, ElementsAre(2));
   EXPECT_EQ(letters_.flushed, 1U);
   EXPECT_THAT(values(), ElementsAre("k=1", "k=3"));
+}
+
+TEST_F(ExactlyOnceTest, WhatIsNewIsCommittedSoonAndABacklogInFewTransactions) {
+  reopened();
+  uint64_t seq = 0;
+  const auto time_of_one = [&] {
+    const SteadyTime begun = steady_now();
+    EXPECT_TRUE(sink_->write(view_at(++seq, {{"k", "v"}})));
+    poll_until(seq);
+    return steady_now() - begun;
+  };
+  EXPECT_GE(time_of_one(), Millis(450)) << "more may come";
+  commit_us_ = unix_now_us();
+  auto shortest = time_of_one();
+  for (int i = 0; i < 3; ++i)
+    shortest = std::min(shortest, time_of_one());
+  EXPECT_LT(shortest, Millis(400));
 }
 
 TEST_F(ExactlyOnceTest, WhatATransactionHasIsLetGoButNotAgainAfterARefusal) {

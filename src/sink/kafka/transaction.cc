@@ -12,6 +12,8 @@ namespace {
 
 constexpr Millis kLongest{500};      // of a transaction under load
 constexpr Millis kLongestIdle{500};  // for a position alone
+// Changes that are older come too late already: a backlog is written with few commits.
+constexpr int64_t kBehindUs = 2'000'000;
 // A second call for the same commit has to have librdkafka's main thread take note of it within
 // this time: else that one, once the commit is done, takes it for an abort, which fails an
 // assertion (2.0.2). It is waited for only where the brokers do not answer.
@@ -65,6 +67,10 @@ Result<Progress> Transaction::load() {
   return progress;
 }
 
+void Transaction::note(const BatchView& view) {
+  if (!view.changes.empty()) newest_commit_us_ = view.changes.back().commit_us;
+}
+
 Result<void> Transaction::begin() {
   if (is_open_) return {};
   if (!is_ready_ || steady_now() < ended_ + gap_) {
@@ -110,6 +116,7 @@ bool Transaction::is_due(InFlight& in_flight, bool at_once) const {
   if (at_once || is_full(in_flight)) return true;
   if (!is_open_) return now >= ended_ + kLongestIdle;  // no records: only the position has moved
   if (config_.boundary == TransactionBoundary::kInterval) return false;
+  if (newest_commit_us_ < unix_now_us() - kBehindUs) return false;
   return !in_flight.outstanding() && now >= rests_until_;
 }
 

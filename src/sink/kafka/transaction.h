@@ -35,6 +35,9 @@ class Transaction {
   // What is stored. After prepare().
   Result<Progress> load();
 
+  // Before its records: how late they are says whether commits are to come soon or to be few.
+  void note(const BatchView& view);
+
   // Before a record is produced. kBusy: not yet.
   Result<void> begin();
 
@@ -81,9 +84,10 @@ class Transaction {
   bool is_committing_ = false;
   bool is_heard_ = false;  // a delivery, since it was begun
   Progress stored_;
-  Progress next_;           // what the transaction stores
-  std::string stored_map_;  // as Debezium and we write it
-  std::string next_map_;    // librdkafka points to it until the commit
+  Progress next_;                 // what the transaction stores
+  std::string stored_map_;        // as Debezium and we write it
+  std::string next_map_;          // librdkafka points to it until the commit
+  int64_t newest_commit_us_ = 0;  // in the database; of the changes that were noted
   SteadyTime begun_{};
   SteadyTime commit_begun_{};
   SteadyTime ended_{};
