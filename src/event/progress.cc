@@ -61,7 +61,11 @@ void follow(Offset& table, const Offset& slot) {
   table.unread = std::move(unread);
   table.tables = TableSet();
   table.position = *due;
-  if (is_partial(table)) table.lsn_commit = std::min(table.lsn_commit, table.unread.until);
+  if (!is_partial(table)) return;
+  table.lsn_commit = std::min(table.lsn_commit, table.unread.until);
+  table.last_commit.reset();  // not known where the slot's stream went on beyond `until` at once
+  const Lsn last = last_commit(slot);
+  if (last != 0 && last <= table.lsn_commit) table.last_commit = last;
 }
 
 void advance_slot(Progress& progress, const Offset& offset) {

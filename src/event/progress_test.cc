@@ -145,6 +145,19 @@ TEST_F(ProgressTest, WhoGoesBackToASnapshotInTheMiddleOfATransactionKnowsTheLast
   EXPECT_EQ(needed_from(progress)->last_commit, std::nullopt) << "260 comes after 200";
 }
 
+TEST_F(ProgressTest, WhoGoesBackToATableThatIsReadByChunksKnowsTheLastTransactionBefore) {
+  stream_both_to_150();
+  Offset part = snapshot_at(160, kRunning);
+  part.unread.until = 400;
+  part.unread.ranges.emplace_back();
+  advance(progress, table_stream(2), part);
+  advance(progress, kSlotStream, at(300));
+  EXPECT_EQ(progress.at(table_stream(2)).last_commit, 300u);
+  advance(progress, kSlotStream, at(500));
+  EXPECT_EQ(progress.at(table_stream(2)).last_commit, std::nullopt)
+      << "there may be others between 300 and 400";
+}
+
 TEST_F(ProgressTest, ATableThatTheStreamHasPassedStandsStillUntilItIsReadFromThere) {
   stream_both_to_150();
   advance(progress, table_stream(2), snapshot_at(200, kRunning));
