@@ -138,7 +138,7 @@ bool SourceRows::write(std::vector<duckdb::Slots>& slots, uint64_t row, const Ch
 }
 
 uint64_t SourceRows::fill(const duckdb::Api& api, duckdb::ChunkHandle chunk, uint64_t capacity,
-                          uint64_t*) {
+                          duckdb::RowCursor&) {
   std::vector<duckdb::Slots> slots;
   for (size_t i = 0; i <= columns_.size(); ++i)
     slots.emplace_back(api, api.data_chunk_get_vector(chunk, i));

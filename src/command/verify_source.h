@@ -61,7 +61,7 @@ class SourceRows final : public duckdb::RowSource {
 
   std::vector<duckdb::RowColumn> columns(const duckdb::Api& api) const override;
   uint64_t fill(const duckdb::Api& api, duckdb::ChunkHandle chunk, uint64_t capacity,
-                uint64_t* next) override;
+                duckdb::RowCursor& cursor) override;
 
   uint64_t refused() const { return refused_; }
 

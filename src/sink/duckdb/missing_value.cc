@@ -19,8 +19,8 @@ class OneValue final : public RowSource {
     return out;
   }
 
-  uint64_t fill(const Api& api, ChunkHandle chunk, uint64_t, uint64_t* next) override {
-    if ((*next)++ > 0) return 0;
+  uint64_t fill(const Api& api, ChunkHandle chunk, uint64_t, RowCursor& cursor) override {
+    if (cursor.next++ > 0) return 0;
     Slots slots(api, api.data_chunk_get_vector(chunk, 0));
     return write_text(slots, 0, type_, text_) == nullptr ? 1 : 0;
   }

@@ -44,8 +44,8 @@ std::vector<RowColumn> NetRows::columns(const Api& api) const {
 }
 
 // NOLINTNEXTLINE(readability-function-cognitive-complexity): one row after the other
-uint64_t NetRows::fill(const Api& api, ChunkHandle chunk, uint64_t capacity, uint64_t* next) {
-  if (*next >= rows_.size()) return 0;
+uint64_t NetRows::fill(const Api& api, ChunkHandle chunk, uint64_t capacity, RowCursor& cursor) {
+  if (cursor.next >= rows_.size()) return 0;
   std::vector<Slots> slots;
   const size_t width = columns_.size() + key_.size();
   slots.reserve(width + 2);
@@ -53,8 +53,8 @@ uint64_t NetRows::fill(const Api& api, ChunkHandle chunk, uint64_t capacity, uin
     slots.emplace_back(api, api.data_chunk_get_vector(chunk, i));
   }
   uint64_t rows = 0;
-  for (; rows < capacity && *next < rows_.size(); ++*next) {
-    const ServedRow& row = rows_[*next];
+  for (; rows < capacity && cursor.next < rows_.size(); ++cursor.next) {
+    const ServedRow& row = rows_[cursor.next];
     const char* reason = nullptr;
     size_t i = 0;
     for (; i < width && reason == nullptr; ++i) {

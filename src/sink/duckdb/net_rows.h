@@ -33,7 +33,7 @@ class NetRows final : public RowSource {
   const std::vector<size_t>& key() const { return key_; }
 
   std::vector<RowColumn> columns(const Api& api) const override;
-  uint64_t fill(const Api& api, ChunkHandle chunk, uint64_t capacity, uint64_t* next) override;
+  uint64_t fill(const Api& api, ChunkHandle chunk, uint64_t capacity, RowCursor& cursor) override;
 
  private:
   SchemaPtr schema_;

@@ -114,6 +114,8 @@ void bind_functions(Binder& bind, Api& api) {
   bind("duckdb_table_function_set_bind", api.table_function_set_bind);
   bind("duckdb_table_function_set_init", api.table_function_set_init);
   bind("duckdb_table_function_set_function", api.table_function_set_function);
+  bind("duckdb_table_function_supports_projection_pushdown",
+       api.table_function_supports_projection_pushdown);
   bind("duckdb_register_table_function", api.register_table_function);
   bind("duckdb_bind_get_extra_info", api.bind_get_extra_info);
   bind("duckdb_bind_get_parameter", api.bind_get_parameter);
@@ -123,7 +125,8 @@ void bind_functions(Binder& bind, Api& api) {
   bind("duckdb_bind_set_bind_data", api.bind_set_bind_data);
   bind("duckdb_bind_set_cardinality", api.bind_set_cardinality);
   bind("duckdb_bind_set_error", api.bind_set_error);
-  bind("duckdb_init_get_bind_data", api.init_get_bind_data);
+  bind("duckdb_init_get_column_count", api.init_get_column_count);
+  bind("duckdb_init_get_column_index", api.init_get_column_index);
   bind("duckdb_init_set_init_data", api.init_set_init_data);
   bind("duckdb_init_set_max_threads", api.init_set_max_threads);
   bind("duckdb_function_get_bind_data", api.function_get_bind_data);

@@ -138,6 +138,7 @@ struct Api {
   void (*table_function_set_bind)(FunctionHandle, void (*)(BindInfo));
   void (*table_function_set_init)(FunctionHandle, void (*)(InitInfo));
   void (*table_function_set_function)(FunctionHandle, void (*)(CallInfo, ChunkHandle));
+  void (*table_function_supports_projection_pushdown)(FunctionHandle, bool);
   int (*register_table_function)(ConnectionHandle, FunctionHandle);
   void* (*bind_get_extra_info)(BindInfo);
   ValueHandle (*bind_get_parameter)(BindInfo, uint64_t);
@@ -147,7 +148,8 @@ struct Api {
   void (*bind_set_bind_data)(BindInfo, void*, Deleter);
   void (*bind_set_cardinality)(BindInfo, uint64_t, bool);
   void (*bind_set_error)(BindInfo, const char*);
-  void* (*init_get_bind_data)(InitInfo);
+  uint64_t (*init_get_column_count)(InitInfo);
+  uint64_t (*init_get_column_index)(InitInfo, uint64_t);
   void (*init_set_init_data)(InitInfo, void*, Deleter);
   void (*init_set_max_threads)(InitInfo, uint64_t);
   void* (*function_get_bind_data)(CallInfo);

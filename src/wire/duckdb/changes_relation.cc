@@ -1,6 +1,8 @@
 #include "wire/duckdb/changes_relation.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 #include "wire/duckdb/value_writer.h"
 
@@ -20,6 +22,7 @@ enum ColumnAt : uint64_t {
   kRow,
   kUnavailable,
   kOrder,
+  kColumns,
 };
 
 // duckdb_list_entry
@@ -61,41 +64,62 @@ class StructSlots {
   std::vector<Slots> members_;
 };
 
-// The vectors of one chunk of the relation.
+// The vectors of one chunk of the relation: those that the statement uses, for to write a value
+// takes longer than all else.
 class ChangeChunk {
  public:
-  ChangeChunk(const Api& api, ChunkHandle chunk, const std::vector<StoredColumn>& stored)
-      : api_(api), stored_(stored), chunk_(chunk) {
-    for (uint64_t i = kOp; i <= kTableName; ++i)
-      plain_.emplace_back(api, vector(i));
-    for (uint64_t i = kBefore; i <= kRow; ++i)
-      images_.emplace_back(api, vector(i), stored.size());
+  ChangeChunk(const Api& api, ChunkHandle chunk, const std::vector<StoredColumn>& stored,
+              const std::vector<uint64_t>& columns)
+      : api_(api), stored_(stored) {
+    for (uint64_t i = 0; i < columns.size(); ++i) {
+      const uint64_t column = columns[i];
+      if (column >= kColumns) continue;
+      const VectorHandle vector = api.data_chunk_get_vector(chunk, i);
+      if (column >= kBefore && column <= kRow) {
+        images_[column - kBefore].emplace(api, vector, stored.size());
+      } else {
+        plain_[column].emplace(api, vector);
+      }
+      if (column == kUnavailable) list_ = vector;
+    }
   }
 
   Fault write(uint64_t at, const Change& change, int64_t order) {
     const char op = static_cast<char>(change.op);
-    plain_[kOp].set_bytes(at, {&op, 1});
-    plain_[kTs].set(at, change.commit_us);
-    plain_[kLsn].set(at, static_cast<int64_t>(change.lsn));
-    plain_[kSeq].set(at, static_cast<int64_t>(change.position.ordinal));
-    plain_[kSchemaName].set_bytes(at, change.table->schema);
-    plain_[kTableName].set_bytes(at, change.table->name);
-    Slots(api_, vector(kOrder)).set(at, order);
-    write_unavailable(at, change);
-    if (Fault fault = write_before(images_[0], at, change); fault.reason != nullptr) return fault;
-    if (Fault fault = write_after(images_[1], at, change); fault.reason != nullptr) return fault;
-    return change.after ? write_after(images_[2], at, change)
-                        : write_before(images_[2], at, change);
+    set_bytes(kOp, at, {&op, 1});
+    set(kTs, at, change.commit_us);
+    set(kLsn, at, static_cast<int64_t>(change.lsn));
+    set(kSeq, at, static_cast<int64_t>(change.position.ordinal));
+    set_bytes(kSchemaName, at, change.table->schema);
+    set_bytes(kTableName, at, change.table->name);
+    set(kOrder, at, order);
+    if (list_ != nullptr) write_unavailable(at, change);
+    auto& [before, after, row] = images_;
+    Fault fault;
+    if (before) fault = write_before(*before, at, change);
+    if (after && fault.reason == nullptr) fault = write_after(*after, at, change);
+    if (row && fault.reason == nullptr) {
+      fault = change.after ? write_after(*row, at, change) : write_before(*row, at, change);
+    }
+    return fault;
   }
 
   // Makes the slot of a refused row ready for the next one.
   void clear(uint64_t at) {
-    for (StructSlots& image : images_)
-      image.set_valid(at);
+    for (auto& image : images_) {
+      if (image) image->set_valid(at);
+    }
   }
 
  private:
-  VectorHandle vector(uint64_t column) { return api_.data_chunk_get_vector(chunk_, column); }
+  template <class T>
+  void set(ColumnAt column, uint64_t at, T value) {
+    if (plain_[column]) plain_[column]->set(at, value);
+  }
+
+  void set_bytes(ColumnAt column, uint64_t at, std::string_view bytes) {
+    if (plain_[column]) plain_[column]->set_bytes(at, bytes);
+  }
 
   Fault write_before(StructSlots& image, uint64_t at, const Change& change) {
     if (!change.before) {
@@ -126,25 +150,24 @@ class ChangeChunk {
   }
 
   void write_unavailable(uint64_t at, const Change& change) {
-    const VectorHandle list = vector(kUnavailable);
-    const uint64_t offset = api_.list_vector_get_size(list);
+    const uint64_t offset = api_.list_vector_get_size(list_);
     uint64_t size = offset;
     for (const StoredColumn& column : stored_) {
       if (!change.after || value_after(change, column.index).kind != DatumKind::kUnchanged)
         continue;
-      api_.list_vector_reserve(list, size + 1);
-      Slots(api_, api_.list_vector_get_child(list)).set_bytes(size, column.name);
+      api_.list_vector_reserve(list_, size + 1);
+      Slots(api_, api_.list_vector_get_child(list_)).set_bytes(size, column.name);
       ++size;
     }
-    api_.list_vector_set_size(list, size);
-    Slots(api_, list).set(at, ListEntry{offset, size - offset});
+    if (size > offset) api_.list_vector_set_size(list_, size);
+    set(kUnavailable, at, ListEntry{offset, size - offset});
   }
 
   const Api& api_;
   const std::vector<StoredColumn>& stored_;
-  ChunkHandle chunk_;
-  std::vector<Slots> plain_;
-  std::vector<StructSlots> images_;
+  std::array<std::optional<Slots>, kColumns> plain_;
+  std::array<std::optional<StructSlots>, 3> images_;  // before, after, row
+  VectorHandle list_ = nullptr;                       // unavailable
 };
 
 LogicalType row_type(const Api& api, const std::vector<StoredColumn>& stored) {
@@ -187,13 +210,14 @@ std::vector<RowColumn> ChangesRelation::columns(const Api& api) const {
 }
 
 uint64_t ChangesRelation::fill(const Api& api, ChunkHandle chunk, uint64_t capacity,
-                               uint64_t* next) {
-  if (*next >= changes_.size()) return 0;
-  ChangeChunk out(api, chunk, stored_);
+                               RowCursor& cursor) {
+  uint64_t& next = cursor.next;
+  if (next >= changes_.size()) return 0;
+  ChangeChunk out(api, chunk, stored_, cursor.columns);
   uint64_t rows = 0;
-  for (; rows < capacity && *next < changes_.size(); ++*next) {
-    const Change& change = *changes_[*next];
-    const Fault fault = out.write(rows, change, static_cast<int64_t>(*next));
+  for (; rows < capacity && next < changes_.size(); ++next) {
+    const Change& change = *changes_[next];
+    const Fault fault = out.write(rows, change, static_cast<int64_t>(next));
     if (fault.reason == nullptr) {
       ++rows;
       continue;

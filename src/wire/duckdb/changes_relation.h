@@ -41,7 +41,7 @@ class ChangesRelation final : public RowSource {
   const TableSchema& table() const { return *table_; }
 
   std::vector<RowColumn> columns(const Api& api) const override;
-  uint64_t fill(const Api& api, ChunkHandle chunk, uint64_t capacity, uint64_t* next) override;
+  uint64_t fill(const Api& api, ChunkHandle chunk, uint64_t capacity, RowCursor& cursor) override;
 
  private:
   SchemaPtr table_;

@@ -165,7 +165,7 @@ Result<void> Database::start(const DatabaseOptions& options) {
   if (api_.connect(handle_, &connection) != kSuccess) {
     return fail(ErrorKind::kIo, file_ + ": DuckDB gives no connection");
   }
-  const bool registered = register_rows_function(api_, connection, &rows_);
+  const bool registered = register_rows_functions(api_, connection, &rows_);
   api_.disconnect(&connection);
   if (!registered) return fail(ErrorKind::kInternal, "DuckDB refuses the function millrace_rows");
   return {};

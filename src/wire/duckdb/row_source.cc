@@ -22,7 +22,7 @@ void delete_bound(void* data) {
 }
 
 void delete_cursor(void* data) {
-  delete static_cast<uint64_t*>(data);
+  delete static_cast<RowCursor*>(data);
 }
 
 // DuckDB calls only what it got from a loaded library, so this cannot fail.
@@ -51,15 +51,35 @@ void bind(BindInfo info) {
 
 void init(InitInfo info) {
   const Api& api = api_of_process();
-  api.init_set_init_data(info, new uint64_t(0), delete_cursor);
+  auto* cursor = new RowCursor;
+  for (uint64_t i = 0; i < api.init_get_column_count(info); ++i)
+    cursor->columns.push_back(api.init_get_column_index(info, i));
+  api.init_set_init_data(info, cursor, delete_cursor);
   api.init_set_max_threads(info, 1);
 }
 
 void call(CallInfo info, ChunkHandle chunk) {
   const Api& api = api_of_process();
   const auto* bound = static_cast<const Bound*>(api.function_get_bind_data(info));
-  auto* next = static_cast<uint64_t*>(api.function_get_init_data(info));
-  api.data_chunk_set_size(chunk, bound->source->fill(api, chunk, api.vector_size(), next));
+  auto* cursor = static_cast<RowCursor*>(api.function_get_init_data(info));
+  api.data_chunk_set_size(chunk, bound->source->fill(api, chunk, api.vector_size(), *cursor));
+}
+
+bool register_function(const Api& api, ConnectionHandle connection, RowSources* sources,
+                       const char* name, bool only_asked) {
+  FunctionHandle function = api.create_table_function();
+  api.table_function_set_name(function, name);
+  TypeHandle bigint = api.create_logical_type(static_cast<int>(TypeId::kBigint));
+  api.table_function_add_parameter(function, bigint);
+  api.destroy_logical_type(&bigint);
+  api.table_function_set_extra_info(function, new Registered{sources}, delete_registered);
+  api.table_function_set_bind(function, bind);
+  api.table_function_set_init(function, init);
+  api.table_function_set_function(function, call);
+  api.table_function_supports_projection_pushdown(function, only_asked);
+  const bool done = api.register_table_function(connection, function) == kSuccess;
+  api.destroy_table_function(&function);
+  return done;
 }
 
 }  // namespace
@@ -81,19 +101,9 @@ std::shared_ptr<RowSource> RowSources::find(int64_t id) const {
   return it == sources_.end() ? nullptr : it->second;
 }
 
-bool register_rows_function(const Api& api, ConnectionHandle connection, RowSources* sources) {
-  FunctionHandle function = api.create_table_function();
-  api.table_function_set_name(function, kRowsFunction);
-  TypeHandle bigint = api.create_logical_type(static_cast<int>(TypeId::kBigint));
-  api.table_function_add_parameter(function, bigint);
-  api.destroy_logical_type(&bigint);
-  api.table_function_set_extra_info(function, new Registered{sources}, delete_registered);
-  api.table_function_set_bind(function, bind);
-  api.table_function_set_init(function, init);
-  api.table_function_set_function(function, call);
-  const bool done = api.register_table_function(connection, function) == kSuccess;
-  api.destroy_table_function(&function);
-  return done;
+bool register_rows_functions(const Api& api, ConnectionHandle connection, RowSources* sources) {
+  return register_function(api, connection, sources, kRowsFunction, false) &&
+         register_function(api, connection, sources, kAskedRowsFunction, true);
 }
 
 }  // namespace millrace::duckdb

@@ -1,6 +1,6 @@
 // Rows of ours as a relation in DuckDB's SQL: `millrace_rows(7)` reads from the RowSource that is
-// registered under 7. No row is stored on the way: DuckDB pulls chunks, the source writes values
-// into their vectors.
+// registered under 7, `millrace_asked_rows(7)` only those of its columns that the statement uses.
+// No row is stored on the way: DuckDB pulls chunks, the source writes values into their vectors.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,19 @@
 namespace millrace::duckdb {
 
 inline constexpr const char* kRowsFunction = "millrace_rows";
+inline constexpr const char* kAskedRowsFunction = "millrace_asked_rows";
 
 struct RowColumn {
   std::string name;
   LogicalType type;
+};
+
+// Where a statement stands in a RowSource.
+struct RowCursor {
+  uint64_t next = 0;  // row
+  // What the vectors of a chunk are: indices into RowSource::columns(), all in their order for
+  // millrace_rows. One beyond them is a column of DuckDB's own, which needs no value.
+  std::vector<uint64_t> columns;
 };
 
 // One thread at a time: that of the statement that reads from it.
@@ -29,9 +38,10 @@ class RowSource {
   // Constant over its life.
   virtual std::vector<RowColumn> columns(const Api& api) const = 0;
 
-  // Writes rows from *next on into `chunk`, at most `capacity`, and moves *next. Returns how many;
+  // Writes rows from `cursor` on into `chunk`, at most `capacity`, and moves it. Returns how many;
   // 0 = no more.
-  virtual uint64_t fill(const Api& api, ChunkHandle chunk, uint64_t capacity, uint64_t* next) = 0;
+  virtual uint64_t fill(const Api& api, ChunkHandle chunk, uint64_t capacity,
+                        RowCursor& cursor) = 0;
 };
 
 // The registered sources of one database. Any thread. `chunk`s refer to it, so it outlives the
@@ -48,7 +58,7 @@ class RowSources {
   std::map<int64_t, std::shared_ptr<RowSource>> sources_;
 };
 
-// Makes millrace_rows(BIGINT) known in the database of `connection`; once a database.
-bool register_rows_function(const Api& api, ConnectionHandle connection, RowSources* sources);
+// Makes both functions, of a BIGINT, known in the database of `connection`; once a database.
+bool register_rows_functions(const Api& api, ConnectionHandle connection, RowSources* sources);
 
 }  // namespace millrace::duckdb

@@ -60,9 +60,10 @@ Result<RowStatement> RowStatement::make(Connection& connection, const std::strin
   out.id_ = out.database_->rows().add(out.relation_);
   auto inner = rewrite_row_statement(connection, sql, view_name(out.id_));
   if (!inner) return Failure(inner.error());
-  out.inner_ = std::move(*inner);
+  out.inner_ = std::move(inner->sql);
+  out.keeps_order_ = inner->keeps_order;
   auto view = connection.execute("CREATE OR REPLACE TEMP VIEW " + view_name(out.id_) +
-                                 " AS SELECT * FROM " + kRowsFunction + "(" +
+                                 " AS SELECT * FROM " + kAskedRowsFunction + "(" +
                                  std::to_string(out.id_) + ")");
   if (!view) return Failure(view.error());
   auto columns = output_columns(connection, out.inner_);
@@ -80,6 +81,7 @@ RowStatement::RowStatement(RowStatement&& other) noexcept
       relation_(std::move(other.relation_)),
       id_(other.id_),
       inner_(std::move(other.inner_)),
+      keeps_order_(other.keeps_order_),
       columns_(std::move(other.columns_)),
       types_(std::move(other.types_)) {}
 
@@ -95,7 +97,8 @@ std::string RowStatement::select(Shape shape) const {
     list += shape == Shape::kPlain ? name : postgres_text(name, types_[i]) + " AS " + name;
   }
   if (shape == Shape::kText) list += std::string(", ") + kOrderAlias;
-  return "SELECT " + list + " FROM (" + inner_ + ") ORDER BY " + kOrderAlias;
+  const std::string order = keeps_order_ ? "" : std::string(" ORDER BY ") + kOrderAlias;
+  return "SELECT " + list + " FROM (" + inner_ + ")" + order;
 }
 
 }  // namespace millrace::duckdb

@@ -58,6 +58,7 @@ class RowStatement {
   std::shared_ptr<ChangesRelation> relation_;
   int64_t id_ = 0;
   std::string inner_;
+  bool keeps_order_ = false;
   std::vector<std::string> columns_;
   std::vector<StorageType> types_;
 };

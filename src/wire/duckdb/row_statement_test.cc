@@ -96,6 +96,27 @@ TEST_F(RowStatementTest, ChangesJoinKeptTablesAndKeepTheirOrder) {
   EXPECT_EQ(rows.back(), "420|1|1");
 }
 
+TEST_F(RowStatementTest, OnlyWhatReadsFromMoreThanTheChangesIsSorted) {
+  ASSERT_TRUE(connection_->execute("CREATE TABLE k(x BIGINT); SET threads = 4"));
+  const auto table = inventory();
+  const auto is_sorted = [&](const std::string& sql) {
+    auto statement = RowStatement::make(*connection_, sql, table);
+    return statement.value().select(RowStatement::Shape::kPlain).contains("ORDER BY");
+  };
+  EXPECT_TRUE(is_sorted("SELECT op FROM changes c JOIN k ON k.x = c.lsn"));
+  EXPECT_TRUE(is_sorted("SELECT op FROM changes c, k"));
+  EXPECT_TRUE(is_sorted("SELECT op FROM changes WHERE lsn IN (SELECT x FROM k)"));
+  const std::string plain = R"(SELECT lsn, '"class":"SUBQUERY"' AS x FROM changes WHERE op <> 'x')";
+  EXPECT_FALSE(is_sorted(plain));
+  TestBatch batch;
+  for (int i = 0; i < 10000; ++i)
+    batch.insert(table, {"s", "1", "x"});
+  const auto rows = run(plain, table, batch);
+  ASSERT_EQ(rows.size(), 10000u);
+  for (size_t i = 0; i < rows.size(); ++i)
+    ASSERT_TRUE(rows[i].starts_with(std::to_string(108 + i * 8) + "|")) << rows[i];
+}
+
 TEST_F(RowStatementTest, AStarBringsTheRelationsColumnsButNotOurs) {
   auto table = inventory();
   auto statement = RowStatement::make(*connection_, "FROM changes", table);
@@ -118,6 +139,18 @@ TEST_F(RowStatementTest, AValueThatCannotBeStoredLeavesOnlyItsRowOut) {
   ASSERT_EQ(refused_.size(), 1u);
   EXPECT_EQ(refused_[0].error.message,
             "public.t at 0/74: the value of column at is out of the range of TIMESTAMP");
+}
+
+TEST_F(RowStatementTest, AValueThatIsNotAskedForNeedNotBeStorable) {
+  auto table = test_table("t", {test_column("at", PgType::kTimestamp)}, {});
+  TestBatch batch;
+  batch.add(Op::kUpdate, table, TestRow{"294276-12-31 00:00:00"}, TestRow{"2020-01-01 00:00:00"});
+  EXPECT_THAT(run("SELECT op, row.at FROM changes", table, batch),
+              testing::ElementsAre("u|2020-01-01 00:00:00"));
+  EXPECT_THAT(refused_, testing::IsEmpty());
+  EXPECT_THAT(run("SELECT table_name, 7 FROM changes", table, batch), testing::ElementsAre("t|7"));
+  EXPECT_THAT(run("SELECT row.at, before IS NULL FROM changes", table, batch), testing::IsEmpty());
+  EXPECT_EQ(refused_.size(), 1u);
 }
 
 TEST_F(RowStatementTest, RefusesWhatIsNotRowWiseAndNamesIt) {

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -13,9 +14,8 @@ namespace millrace::duckdb {
 
 namespace {
 
-// Not ISO C++; every compiler that can build this program has them.
-__extension__ typedef __int128 Int128;            // NOLINT(modernize-use-using)
-__extension__ typedef unsigned __int128 Uint128;  // NOLINT(modernize-use-using)
+// Not ISO C++; every compiler that can build this program has it.
+__extension__ typedef __int128 Int128;  // NOLINT(modernize-use-using)
 
 // duckdb_hugeint, which also holds DECIMAL of more than 18 digits and UUID.
 struct Hugeint {
@@ -83,11 +83,18 @@ const char* write_decimal(Slots& slots, uint64_t row, StorageType type, std::str
   return nullptr;
 }
 
+constexpr std::array<int8_t, 256> kNibbles = [] {
+  std::array<int8_t, 256> out{};
+  out.fill(-1);
+  for (int8_t n = 0; n < 10; ++n)
+    out[static_cast<size_t>('0' + n)] = n;
+  for (int8_t n = 10; n < 16; ++n)
+    out[static_cast<size_t>('a' + n - 10)] = out[static_cast<size_t>('A' + n - 10)] = n;
+  return out;
+}();
+
 int nibble(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+  return kNibbles[static_cast<unsigned char>(c)];
 }
 
 // bytea_output = hex: \x0123.
@@ -105,20 +112,23 @@ const char* write_blob(Slots& slots, uint64_t row, std::string_view text) {
   return nullptr;
 }
 
-// DuckDB keeps a UUID as a signed number with the top bit turned, so that its order is that of the
-// text.
+// As PostgreSQL writes it: 8-4-4-4-12 digits. DuckDB keeps it as a signed number with the top bit
+// turned, so that its order is that of the text.
 const char* write_uuid(Slots& slots, uint64_t row, std::string_view text) {
-  Uint128 value = 0;
-  int digits = 0;
-  for (char c : text) {
-    if (c == '-') continue;
-    const int n = nibble(c);
-    if (n < 0 || ++digits > 32) return "is no uuid";
-    value = value << 4 | static_cast<unsigned>(n);
+  constexpr size_t kPairs[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+  const bool is_shaped =
+      text.size() == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-';
+  if (!is_shaped) return "is no uuid";
+  uint64_t halves[2] = {};
+  int all = 0;
+  for (size_t i = 0; i < std::size(kPairs); ++i) {
+    const int high = nibble(text[kPairs[i]]);
+    const int low = nibble(text[kPairs[i] + 1]);
+    all |= high | low;
+    halves[i / 8] = halves[i / 8] << 8 | static_cast<uint8_t>(high << 4 | low);
   }
-  if (digits != 32) return "is no uuid";
-  value ^= static_cast<Uint128>(1) << 127;
-  slots.set(row, hugeint(static_cast<Int128>(value)));
+  if (all < 0) return "is no uuid";
+  slots.set(row, Hugeint{halves[1], static_cast<int64_t>(halves[0] ^ uint64_t{1} << 63)});
   return nullptr;
 }
 

@@ -21,14 +21,18 @@ Api one_slot_api() {
 }
 
 // The low 64 bits; nullopt when the value is refused.
-std::optional<uint64_t> decimal(std::string_view text, uint8_t width, uint8_t scale) {
+std::optional<uint64_t> low_bits(std::string_view text, StorageType type) {
   static const Api kApi = one_slot_api();
   Slot slot;
   Slots slots(kApi, reinterpret_cast<VectorHandle>(&slot));
-  if (write_text(slots, 0, {Storage::kDecimal, width, scale}, text) != nullptr) return std::nullopt;
+  if (write_text(slots, 0, type, text) != nullptr) return std::nullopt;
   uint64_t low = 0;
   std::memcpy(&low, slot.bytes, sizeof low);
   return low;
+}
+
+std::optional<uint64_t> decimal(std::string_view text, uint8_t width, uint8_t scale) {
+  return low_bits(text, {Storage::kDecimal, width, scale});
 }
 
 TEST(ValueWriter, ADecimalHasAsManyDigitsAsItsColumn) {
@@ -45,6 +49,18 @@ TEST(ValueWriter, ADigitTooManyIsRefusedBeforeItOverflows) {
   const std::string nines(38, '9');
   EXPECT_EQ(decimal(nines, 38, 0), 0x98a223fffffffffu);
   EXPECT_EQ(decimal(nines + "9", 38, 0), std::nullopt);
+}
+
+TEST(ValueWriter, AUuidHasItsDigitsAndDashesInTheirPlaces) {
+  const auto uuid = [](std::string_view text) { return low_bits(text, {Storage::kUuid}); };
+  EXPECT_EQ(uuid("00112233-4455-6677-8899-aabbccddeeff"), 0x8899aabbccddeeffu);
+  EXPECT_EQ(uuid("00112233-4455-6677-8899-AABBCCDDEEFF"), 0x8899aabbccddeeffu);
+  for (const char* text :
+       {"", "00112233-4455-6677-8899-aabbccddeef", "00112233-4455-6677-8899-aabbccddeeff0",
+        "00112233-4455-6677-8899-aabbccddeefg", "0011223g-4455-6677-8899-aabbccddeeff",
+        "00112233-4455-6677-88990aabbccddeeff", "00112233044550667708899-aabbccddeeff",
+        "00112233-4455-6677-8899-aabbccddeef\xff"})
+    EXPECT_EQ(uuid(text), std::nullopt) << text;
 }
 
 }  // namespace
