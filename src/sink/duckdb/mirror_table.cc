@@ -6,6 +6,12 @@
 
 namespace millrace::duckdb {
 
+namespace {
+
+constexpr uint64_t kRowsPlannedFor = 1000;  // as the rows that come are said to be
+
+}  // namespace
+
 MirrorTable::~MirrorTable() {
   release();
 }
@@ -197,6 +203,13 @@ std::string MirrorTable::mask_of(const Datum* values) const {
 
 Result<uint64_t> MirrorTable::run(const std::string& sql, std::vector<ServedRow> rows,
                                   std::vector<Refusal>& refused) {
+  // DuckDB plans once, by the sizes of that time: planned for an empty table, a merge makes a hash
+  // table of all its rows, however many there are by now, and not of those that come.
+  if (served_ >= planned_for_ * 2) {
+    statements_.clear();
+    planned_for_ = std::max(served_, kRowsPlannedFor);
+  }
+  served_ += rows.size();
   auto found = statements_.find(sql);
   if (found == statements_.end()) {
     auto made = connection_.prepare(sql);

@@ -72,6 +72,8 @@ class MirrorTable {
   std::shared_ptr<NetRows> rows_;
   int64_t rows_id_ = 0;
   std::map<std::string, Statement> statements_;  // by SQL; of current_
+  uint64_t served_ = 0;                          // rows, to statements
+  uint64_t planned_for_ = 0;                     // so many had been served
 };
 
 }  // namespace millrace::duckdb
