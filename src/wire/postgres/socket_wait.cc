@@ -1,6 +1,7 @@
 #include "wire/postgres/socket_wait.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -24,6 +25,13 @@ bool wait_socket(int socket, short events, SteadyTime deadline) {
     const int ready = ::ppoll(&fd, 1, &time, nullptr);
     if (ready >= 0 || errno != EINTR) return ready > 0;
   }
+}
+
+size_t bytes_waiting(int socket) {
+  int bytes = 0;
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): so is the system's interface
+  if (::ioctl(socket, FIONREAD, &bytes) != 0 || bytes < 0) return 0;
+  return static_cast<size_t>(bytes);
 }
 
 std::string first_line(std::string_view text) {
