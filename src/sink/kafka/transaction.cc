@@ -12,8 +12,10 @@ namespace {
 
 constexpr Millis kLongest{500};      // of a transaction under load
 constexpr Millis kLongestIdle{500};  // for a position alone
-// Changes that are older come too late already: a backlog is written with few commits.
+// Changes that are older come too late already: a backlog is written with few commits, as long as
+// no pause in it says that this was the end.
 constexpr int64_t kBehindUs = 2'000'000;
+constexpr Millis kPause{100};
 // A second call for the same commit has to have librdkafka's main thread take note of it within
 // this time: else that one, once the commit is done, takes it for an abort, which fails an
 // assertion (2.0.2). It is waited for only where the brokers do not answer.
@@ -69,6 +71,7 @@ Result<Progress> Transaction::load() {
 
 void Transaction::note(const BatchView& view) {
   if (!view.changes.empty()) newest_commit_us_ = view.changes.back().commit_us;
+  noted_ = steady_now();
 }
 
 Result<void> Transaction::begin() {
@@ -116,7 +119,8 @@ bool Transaction::is_due(InFlight& in_flight, bool at_once) const {
   if (at_once || is_full(in_flight)) return true;
   if (!is_open_) return now >= ended_ + kLongestIdle;  // no records: only the position has moved
   if (config_.boundary == TransactionBoundary::kInterval) return false;
-  if (newest_commit_us_ < unix_now_us() - kBehindUs) return false;
+  const bool is_backlog = newest_commit_us_ < unix_now_us() - kBehindUs;
+  if (is_backlog && now < noted_ + kPause) return false;
   return !in_flight.outstanding() && now >= rests_until_;
 }
 

@@ -88,6 +88,7 @@ class Transaction {
   std::string stored_map_;        // as Debezium and we write it
   std::string next_map_;          // librdkafka points to it until the commit
   int64_t newest_commit_us_ = 0;  // in the database; of the changes that were noted
+  SteadyTime noted_{};            // when they came
   SteadyTime begun_{};
   SteadyTime commit_begun_{};
   SteadyTime ended_{};
