@@ -18,6 +18,7 @@ MirrorTable::~MirrorTable() {
 
 void MirrorTable::release() {
   statements_.clear();
+  served_ = planned_for_ = 0;
   if (rows_ != nullptr) connection_.database().rows().remove(rows_id_);
   rows_ = nullptr;
   net_ = nullptr;

@@ -402,7 +402,7 @@ TEST_F(ExactlyOnceTest, ATooLargeRecordIsALetterAndTheTransactionGoesOn) {
   EXPECT_THAT(values(), ElementsAre("k=1", "k=3"));
 }
 
-TEST_F(ExactlyOnceTest, WhatIsNewIsCommittedSoonAndABacklogInFewTransactions) {
+TEST_F(ExactlyOnceTest, WhatIsNewIsCommittedSoonAndABacklogAfterAPause) {
   reopened();
   uint64_t seq = 0;
   const auto time_of_one = [&] {

@@ -70,7 +70,8 @@ Result<Progress> Transaction::load() {
 }
 
 void Transaction::note(const BatchView& view) {
-  if (!view.changes.empty()) newest_commit_us_ = view.changes.back().commit_us;
+  if (view.changes.empty()) return;
+  newest_commit_us_ = view.changes.back().commit_us;
   noted_ = steady_now();
 }
 

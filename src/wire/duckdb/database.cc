@@ -167,7 +167,7 @@ Result<void> Database::start(const DatabaseOptions& options) {
   }
   const bool registered = register_rows_functions(api_, connection, &rows_);
   api_.disconnect(&connection);
-  if (!registered) return fail(ErrorKind::kInternal, "DuckDB refuses the function millrace_rows");
+  if (!registered) return fail(ErrorKind::kInternal, "DuckDB refuses our table functions");
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "wire/duckdb/row_statement.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "wire/duckdb/postgres_text.h"
@@ -32,6 +34,21 @@ Result<std::vector<std::string>> output_columns(Connection& connection, const st
   return out;
 }
 
+// Whether each operator of the plan reads from one other at most, so that rows stay in their order.
+// Asked of the plan, for a macro or a long IN list are joins too.
+Result<bool> is_chain(Connection& connection, const std::string& sql) {
+  auto explained = connection.query("EXPLAIN (FORMAT JSON) " + sql);
+  if (!explained) return Failure(explained.error());
+  const std::string plan = explained->text(0, 1).value_or("");
+  simdjson::dom::parser parser;
+  simdjson::dom::array operators;
+  if (parser.parse(plan).get(operators) != simdjson::SUCCESS) return false;
+  while (operators.size() == 1) {
+    if (operators.at(0)["children"].get(operators) != simdjson::SUCCESS) return false;
+  }
+  return operators.size() == 0;
+}
+
 }  // namespace
 
 Result<void> check_row_statement(Connection& connection, const std::string& sql) {
@@ -60,12 +77,14 @@ Result<RowStatement> RowStatement::make(Connection& connection, const std::strin
   out.id_ = out.database_->rows().add(out.relation_);
   auto inner = rewrite_row_statement(connection, sql, view_name(out.id_));
   if (!inner) return Failure(inner.error());
-  out.inner_ = std::move(inner->sql);
-  out.keeps_order_ = inner->keeps_order;
+  out.inner_ = std::move(*inner);
   auto view = connection.execute("CREATE OR REPLACE TEMP VIEW " + view_name(out.id_) +
                                  " AS SELECT * FROM " + kAskedRowsFunction + "(" +
                                  std::to_string(out.id_) + ")");
   if (!view) return Failure(view.error());
+  auto keeps_order = is_chain(connection, out.inner_);
+  if (!keeps_order) return Failure(keeps_order.error());
+  out.keeps_order_ = *keeps_order;
   auto columns = output_columns(connection, out.inner_);
   if (!columns) return Failure(columns.error().in("sql for " + out.relation_->table().full_name()));
   out.columns_ = std::move(*columns);

@@ -107,7 +107,6 @@ struct Found {
   std::string spelling;  // "Changes"
   std::string alias;
   int count = 0;
-  bool is_alone = false;  // nothing else is in the FROM
 };
 
 bool keeps_side(std::string_view join_type, bool left) {
@@ -162,7 +161,6 @@ Result<Found> check_tree(element root, const std::set<std::string, std::less<>>&
   if (node["from_table"].get(from) != simdjson::SUCCESS) return unknown_form();
   Found found;
   if (auto done = find_changes(from, true, found); !done) return Failure(done.error());
-  found.is_alone = text_of(from, "type") == "BASE_TABLE";
   if (found.count != 1) {
     return fail(
         ErrorKind::kConfig,
@@ -198,8 +196,6 @@ std::string json_string(std::string_view text) {
   return out + '"';
 }
 
-// As it stands in the tree; in a literal its quotes would have backslashes.
-constexpr std::string_view kSubquery = R"("class":"SUBQUERY")";
 // {"error":…,"statements":[{"node":{ … the members of the outer SELECT are four brackets deep.
 constexpr int kNodeDepth = 4;
 
@@ -301,16 +297,13 @@ Result<Syntax> read_syntax(Connection& connection, const std::string& sql) {
 
 }  // namespace
 
-Result<RowQuery> rewrite_row_statement(Connection& connection, const std::string& sql,
-                                       const std::string& relation) {
+Result<std::string> rewrite_row_statement(Connection& connection, const std::string& sql,
+                                          const std::string& relation) {
   auto syntax = read_syntax(connection, sql);
   if (!syntax) return Failure(syntax.error());
-  const bool is_alone = syntax->found.is_alone && !syntax->json.contains(kSubquery);
   auto edited = edit_tree(std::move(syntax->json), syntax->found, relation);
   if (!edited) return Failure(edited.error());
-  auto text = one_text(connection, "SELECT json_deserialize_sql(" + quote_text(*edited) + ")");
-  if (!text) return Failure(text.error());
-  return RowQuery{std::move(*text), is_alone};
+  return one_text(connection, "SELECT json_deserialize_sql(" + quote_text(*edited) + ")");
 }
 
 Result<std::vector<std::string>> output_names(Connection& connection, const std::string& sql) {

@@ -13,15 +13,10 @@ namespace millrace::duckdb {
 // from.
 inline constexpr const char* kOrderAlias = "millrace_order";
 
-struct RowQuery {
-  std::string sql;
-  bool keeps_order;  // it reads from nothing else: its rows come as the changes do
-};
-
 // `sql` with `relation` in the place of `changes` and with the order column in front. Errors:
 // kConfig.
-Result<RowQuery> rewrite_row_statement(Connection& connection, const std::string& sql,
-                                       const std::string& relation);
+Result<std::string> rewrite_row_statement(Connection& connection, const std::string& sql,
+                                          const std::string& relation);
 
 // The names of the output columns as the text gives them; "" where it gives none, "*" for a star.
 Result<std::vector<std::string>> output_names(Connection& connection, const std::string& sql);
