@@ -1,5 +1,7 @@
 """A mirror and a history in DuckDB while the source's tables are altered: read by DuckDB's own client, compared with the source."""
+import concurrent.futures
 import json
+import time
 
 from support import program, warehouse
 from support.case import ServerCase
@@ -99,6 +101,23 @@ class MirrorDdl(ServerCase):
         self.assertEqual(self.mirror("select id, a, b from t order by id"), [(1, "x", 1), (2, None, 2)])
         self.assertEqual(self.mirror("select id, a, b from t_history order by id"), [(1, "x", 1), (2, None, 2)])
         self.verify()
+
+    def test_a_transaction_that_comes_before_the_catalogue_shows_it(self):
+        """The server sends a transaction once its commit is on disk; others see it later, here when a standby has it."""
+        self.sql("create table last(id int primary key, c text); insert into last values (1, 'old')")
+        child = self.run_it()
+        self.sql("alter system set synchronous_standby_names = 'nobody'")
+        self.sql("select pg_reload_conf()")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            altered = pool.submit(self.sql, "alter table last drop column c; alter table last add column c int default 7; "
+                                            "insert into last values (2, 8)")
+            time.sleep(2)  # millrace has it meanwhile
+            self.assertFalse(altered.done())
+            self.sql("alter system reset synchronous_standby_names")
+            self.sql("select pg_reload_conf()")
+            altered.result(30)
+        self.end(child)
+        self.assert_same("last", ["id", "c"])
 
     def test_a_column_dropped_and_made_again_is_another_one(self):
         self.sql("create table t(id int primary key, c text, z int); insert into t values (1, 'old', 1), (2, 'old', 2)")

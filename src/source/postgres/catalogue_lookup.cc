@@ -1,8 +1,18 @@
 #include "source/postgres/catalogue_lookup.h"
 
+#include <thread>
+
+#include "base/log.h"
 #include "source/postgres/catalogue.h"
 
 namespace millrace {
+
+namespace {
+
+constexpr Millis kSeenPause{2};
+constexpr Millis kSeenPatience{5000};
+
+}  // namespace
 
 Result<postgres::Connection> open_query_connection(const PostgresConfig& config,
                                                    Millis silence_limit) {
@@ -51,6 +61,32 @@ Result<std::optional<TableSchema>> CatalogueLookup::table(uint32_t oid) {
 
 Result<ColumnType> CatalogueLookup::type(uint32_t oid, int32_t typmod) {
   return ask([&](postgres::Connection& c) { return type_by_oid(c, oid, typmod); });
+}
+
+// A transaction is sent once its commit is on disk, and seen when its backend goes on after that:
+// as a rule microseconds later, on a busy machine milliseconds, and where a synchronous standby has
+// to have it, when that one does. Until then it holds the lock on its number.
+Result<void> CatalogueLookup::wait_until_seen(uint32_t xid) {
+  if (xid == seen_xid_) return {};
+  const std::string sql =
+      "select from pg_catalog.pg_locks where locktype = 'transactionid' and transactionid = '" +
+      std::to_string(xid) + "' and mode = 'ExclusiveLock' and granted";
+  const SteadyTime patience = steady_now() + kSeenPatience;
+  for (;;) {
+    auto locks = ask([&](postgres::Connection& c) { return c.query(sql); });
+    if (!locks) return Failure(locks.error());
+    if (locks->count() == 0) break;
+    if (steady_now() >= patience) {
+      log::warn(
+          "a transaction is here that the server shows to nobody yet (does it wait for a "
+          "synchronous standby?): columns are read as they were before it",
+          {{"xid", xid}});
+      break;
+    }
+    std::this_thread::sleep_for(kSeenPause);
+  }
+  seen_xid_ = xid;
+  return {};
 }
 
 Result<std::set<uint32_t>> CatalogueLookup::captured_oids() {

@@ -29,6 +29,7 @@ class CatalogueLookup final : public TableLookup {
                        std::string_view column) const override;
   Result<std::optional<TableSchema>> table(uint32_t oid) override;
   Result<ColumnType> type(uint32_t oid, int32_t typmod) override;
+  Result<void> wait_until_seen(uint32_t xid) override;
 
   Result<std::set<uint32_t>> captured_oids();
   Result<Lsn> end_of_wal();
@@ -51,6 +52,7 @@ class CatalogueLookup final : public TableLookup {
   const TableFilter& filter_;
   std::optional<postgres::Connection> connection_;
   Millis silence_limit_{0};
+  uint32_t seen_xid_ = 0;  // of the last transaction that was waited for
 };
 
 }  // namespace millrace

@@ -95,7 +95,7 @@ Result<void> ChangeDecoder::decode(const StreamMessage& at, Batch& batch) {
 }
 
 Result<void> ChangeDecoder::relation(const pgoutput::Relation& relation, Lsn at) {
-  if (auto updated = relations_.update(relation, at); !updated) return updated;
+  if (auto updated = relations_.update(relation, at, xid_); !updated) return updated;
   if (options_.binary_version == 0) return {};
   auto table = relations_.find(relation.oid, at);
   if (!table) return Failure(table.error());

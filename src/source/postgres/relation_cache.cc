@@ -114,7 +114,7 @@ bool same_shape(const TableSchema& a, const TableSchema& b) {
 
 }  // namespace
 
-Result<void> RelationCache::update(const Relation& relation, Lsn at) {
+Result<void> RelationCache::update(const Relation& relation, Lsn at, uint32_t xid) {
   std::unique_ptr<StreamTable>& entry = tables_[relation.oid];
   if (!lookup_.captures_table(relation.schema, relation.name)) {
     entry = nullptr;
@@ -124,6 +124,7 @@ Result<void> RelationCache::update(const Relation& relation, Lsn at) {
     return Failure(error.in("reading the catalogue for " + std::string(relation.schema) + "." +
                             std::string(relation.name) + " at " + format_lsn(at)));
   };
+  if (auto seen = lookup_.wait_until_seen(xid); !seen) return failed(seen.error());
   auto known = lookup_.table(relation.oid);
   if (!known) return failed(known.error());
   const TableSchema* catalogue = *known ? &**known : nullptr;

@@ -34,6 +34,10 @@ class TableLookup {
   // nullopt: the table is gone.
   virtual Result<std::optional<TableSchema>> table(uint32_t oid) = 0;
   virtual Result<ColumnType> type(uint32_t oid, int32_t typmod) = 0;
+
+  // Waits until what a transaction has done can be seen: the server sends it before. An end to its
+  // patience is no error.
+  virtual Result<void> wait_until_seen(uint32_t /*xid*/) { return {}; }
 };
 
 struct StreamTable {
@@ -51,7 +55,8 @@ class RelationCache {
   explicit RelationCache(TableLookup& lookup, int binary_version = 0)
       : lookup_(lookup), binary_version_(binary_version) {}
 
-  Result<void> update(const pgoutput::Relation& relation, Lsn at);
+  // `xid`: of the transaction that it comes in.
+  Result<void> update(const pgoutput::Relation& relation, Lsn at, uint32_t xid);
 
   // Null: a table that is not captured. kProtocol when no Relation named it. The pointer lives
   // until the next update.

@@ -72,7 +72,7 @@ class RelationCacheTest : public testing::Test {
   }
 
   SchemaPtr update() {
-    const auto updated = cache.update(relation, 100);
+    const auto updated = cache.update(relation, 100, 1);
     EXPECT_TRUE(updated) << updated.error().text();
     const auto found = cache.find(7, 100);
     return found && *found != nullptr ? (*found)->schema : nullptr;
@@ -186,7 +186,7 @@ TEST_F(RelationCacheTest, ARowOfAnUnknownRelationIsAnError) {
 
 TEST_F(RelationCacheTest, ALostCatalogueIsAnErrorThatNamesTheTable) {
   lookup.error = Error(ErrorKind::kUnreachable, "connection lost");
-  const auto updated = cache.update(relation, 100);
+  const auto updated = cache.update(relation, 100, 1);
   ASSERT_FALSE(updated);
   EXPECT_EQ(updated.error().kind, ErrorKind::kUnreachable);
   EXPECT_NE(updated.error().message.find("public.t"), std::string::npos);
