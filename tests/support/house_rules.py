@@ -164,6 +164,13 @@ class House:
             if (self.root / folder).exists():
                 yield f"{folder}/: dependencies come by scripts/setup"
 
+    def pages_that_are_named_exist(self):
+        for path in self.tracked():
+            if path.suffix in (".h", ".cc", ".py", ".md", ".toml", ""):
+                for found in re.finditer(r"\bdocs/[\w/-]+\.md", path.read_text(errors="replace")):
+                    if not (self.root / found[0]).exists():
+                        yield f"{self.name(path)}: {found[0]} is not there"
+
     def scripts_explain_themselves(self):
         for path in [self.root / "test", self.root / "demo", *sorted((self.root / "scripts").glob("*"))]:
             if path.is_file():

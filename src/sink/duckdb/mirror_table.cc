@@ -63,7 +63,7 @@ Result<void> MirrorTable::empty_for(const Change& change) {
       "another table has the name now: the mirror drops the rows of the one that had it; rows that "
       "the new "
       "one had before it got the name, or before it was published, come with a snapshot of it "
-      "(docs/duckdb.md)",
+      "(docs/delivery.md)",
       {{"table", current_->full_name()}, {"lsn", format_lsn(change.lsn)}});
   net_->truncate();
   source_->oid = current_->oid;

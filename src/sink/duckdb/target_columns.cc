@@ -10,7 +10,7 @@ namespace millrace::duckdb {
 
 namespace {
 
-constexpr const char* kCure = "; a snapshot of the table cures it (docs/duckdb.md)";
+constexpr const char* kCure = "; a snapshot of the table cures it (docs/delivery.md)";
 
 }  // namespace
 

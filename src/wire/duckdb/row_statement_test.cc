@@ -119,6 +119,7 @@ TEST_F(RowStatementTest, OnlyWhatReadsFromMoreThanTheChangesIsSorted) {
   ASSERT_EQ(rows.size(), 10000u);
   for (size_t i = 0; i < rows.size(); ++i)
     ASSERT_TRUE(rows[i].starts_with(std::to_string(108 + i * 8) + "|")) << rows[i];
+  EXPECT_EQ(run("SELECT 7 FROM changes", table, batch), std::vector<std::string>(10000, "7"));
 }
 
 TEST_F(RowStatementTest, AStarBringsTheRelationsColumnsButNotOurs) {

@@ -20,15 +20,19 @@ Api one_slot_api() {
   return api;
 }
 
-// The low 64 bits; nullopt when the value is refused.
-std::optional<uint64_t> low_bits(std::string_view text, StorageType type) {
+// Of the slot's 128 bits those of its low (0) or high (1) half; nullopt when the value is refused.
+std::optional<uint64_t> bits(std::string_view text, StorageType type, size_t half) {
   static const Api kApi = one_slot_api();
   Slot slot;
   Slots slots(kApi, reinterpret_cast<VectorHandle>(&slot));
   if (write_text(slots, 0, type, text) != nullptr) return std::nullopt;
-  uint64_t low = 0;
-  std::memcpy(&low, slot.bytes, sizeof low);
-  return low;
+  uint64_t found = 0;
+  std::memcpy(&found, slot.bytes + half * sizeof found, sizeof found);
+  return found;
+}
+
+std::optional<uint64_t> low_bits(std::string_view text, StorageType type) {
+  return bits(text, type, 0);
 }
 
 std::optional<uint64_t> decimal(std::string_view text, uint8_t width, uint8_t scale) {
@@ -55,6 +59,8 @@ TEST(ValueWriter, AUuidHasItsDigitsAndDashesInTheirPlaces) {
   const auto uuid = [](std::string_view text) { return low_bits(text, {Storage::kUuid}); };
   EXPECT_EQ(uuid("00112233-4455-6677-8899-aabbccddeeff"), 0x8899aabbccddeeffu);
   EXPECT_EQ(uuid("00112233-4455-6677-8899-AABBCCDDEEFF"), 0x8899aabbccddeeffu);
+  // DuckDB turns the highest bit round, so that the numbers are in the order of the texts.
+  EXPECT_EQ(bits("00112233-4455-6677-8899-aabbccddeeff", {Storage::kUuid}, 1), 0x8011223344556677u);
   for (const char* text :
        {"", "00112233-4455-6677-8899-aabbccddeef", "00112233-4455-6677-8899-aabbccddeeff0",
         "00112233-4455-6677-8899-aabbccddeefg", "0011223g-4455-6677-8899-aabbccddeeff",
