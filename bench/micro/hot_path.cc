@@ -58,6 +58,8 @@ class BuiltInTypes final : public StreamAlone {
   }
 };
 
+constexpr int kRecordedVersion = 150000;  // of the server that sent the values in binary
+
 template <class T>
 T must(Result<T> result) {
   if (!result) {
@@ -71,11 +73,16 @@ T must(Result<T> result) {
 
 struct HotPath::Connection {
   BuiltInTypes types;
-  ChangeDecoder decoder{types, {}, {}};
+  ChangeDecoder decoder;
+
+  explicit Connection(int binary_version)
+      : decoder(types, {.captures_message = {}, .binary_version = binary_version}, {}) {}
 };
 
 HotPath::HotPath(const std::string& stream_file)
-    : messages_(recorded_stream(stream_file)), connection_(std::make_unique<Connection>()) {
+    : messages_(recorded_stream(stream_file)),
+      connection_(std::make_unique<Connection>(
+          stream_file.ends_with("_binary.stream") ? kRecordedVersion : 0)) {
   for (const BatchPtr& batch : decode())
     events_ += batch->changes.size();
   if (events_ == 0) {

@@ -15,7 +15,7 @@ namespace millrace::bench {
 
 class HotPath {
  public:
-  // Ends the program where the file cannot be read.
+  // The values of a …_binary.stream are in binary. Ends the program where the file cannot be read.
   explicit HotPath(const std::string& stream_file);
   ~HotPath();
 

@@ -70,6 +70,8 @@ void hand_over_there_and_back(benchmark::State& state) {
 
 BENCHMARK_CAPTURE(decode, inventory, "inventory");
 BENCHMARK_CAPTURE(decode, wide, "wide");
+BENCHMARK_CAPTURE(decode, inventory_binary, "inventory_binary");
+BENCHMARK_CAPTURE(decode, wide_binary, "wide_binary");
 BENCHMARK_CAPTURE(encode_json, inventory, "inventory", false);
 BENCHMARK_CAPTURE(encode_json, inventory_schemas, "inventory", true);
 BENCHMARK_CAPTURE(encode_json, wide, "wide", false);

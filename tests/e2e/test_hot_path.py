@@ -14,7 +14,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSES = ROOT / "build/release/passes"
 RECORDED = ROOT / "bench/instructions.json"
-CASES = [(stream, stage) for stream in ("inventory", "wide") for stage in ("decode", "json", "json_schemas")]
+CASES = [(stream, stage) for stream in ("inventory", "wide") for stage in ("decode", "json", "json_schemas")] + [
+    ("inventory_binary", "decode"), ("wide_binary", "decode")]
 # The C library picks its routines by the processor: here always the same ones.
 SAME_ROUTINES = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-ERMS,-FSRM"}
 

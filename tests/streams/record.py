@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Records what a real server sends: record.py mixed|inventory|wide      (into NAME.stream beside this)
+"""Records what a real server sends: record.py NAME      (into NAME.stream beside this)
 
 mixed: all that is hard. inventory, wide: the load of bench/rig/bench/tables.sql (70 % inserts, 25 % updates, 5 % deletes, 100 rows a transaction).
+inventory_binary, wide_binary: the same with the values in binary (PostgreSQL 14 or newer).
 
 FILE: a message after the other: LSN (8 bytes, big-endian), length (4), payload of the XLogData. src/source/postgres/restart_test.cc
 reads it back at every position. Tables: article (a TOASTed column), wide (REPLICA IDENTITY FULL), loose (no key), hidden (which
@@ -80,12 +81,13 @@ def interleave(cluster, database):
     second.close()
 
 
-def record(cluster, database, file):
+def record(cluster, database, file, options):
     end = cluster.value("select pg_current_wal_insert_lsn() - '0/0'", database=database)
     connection = psycopg2.connect(host="127.0.0.1", port=cluster.port, user="postgres", dbname=database,
                                   connection_factory=psycopg2.extras.LogicalReplicationConnection)
     cursor = connection.cursor()
-    cursor.start_replication("recorded", options={"proto_version": "1", "publication_names": "p", "messages": "true"}, decode=False)
+    cursor.start_replication("recorded", options={"proto_version": "1", "publication_names": "p", "messages": "true"} | options,
+                             decode=False)
     count = 0
     with open(file, "wb") as out:
         while True:
@@ -118,18 +120,20 @@ def make_load(cluster, table, changes):
     rows = 10_000 + changes  # as many as `work` asks for
     cluster.new_database("shop", f"{tables}; select fill('{table}', {rows}); create publication p for table {table}")
     cluster.sql(SLOT, database="shop")
-    cluster.sql(f"call work('{table}', {changes}, {rows})", database="shop")
+    cluster.sql(f"call work('{table}', {changes}, {rows}, 'mixed')", database="shop")
 
 
 def main(argv):
-    if argv not in (["mixed"], ["inventory"], ["wide"]):
+    loads = {"inventory": 600, "wide": 200}
+    table, _, form = argv[0].partition("_") if len(argv) == 1 else ("", "", "")
+    if argv != ["mixed"] and (table not in loads or form not in ("", "binary")):
         sys.exit(__doc__)
     with Cluster() as cluster:
-        if argv == ["mixed"]:
-            make_mixed(cluster)
+        if table in loads:
+            make_load(cluster, table, loads[table])
         else:
-            make_load(cluster, argv[0], {"inventory": 600, "wide": 200}[argv[0]])
-        print(record(cluster, "shop", HERE / f"{argv[0]}.stream"), "messages")
+            make_mixed(cluster)
+        print(record(cluster, "shop", HERE / f"{argv[0]}.stream", {"binary": "true"} if form else {}), "messages")
 
 
 if __name__ == "__main__":
