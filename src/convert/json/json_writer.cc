@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "convert/json/utf8.h"
 
@@ -32,23 +33,25 @@ constexpr std::array<char, 256> make_escapes() {
 
 constexpr std::array<char, 256> kEscapes = make_escapes();
 
-constexpr uint64_t repeat(uint8_t byte) {
-  return 0x0101010101010101ULL * byte;
-}
+// The compiler's own vectors: an instruction for all bytes on every processor we build for.
+using Bytes16 = int8_t __attribute__((vector_size(16)));
+using Bytes8 = int8_t __attribute__((vector_size(8)));
 
-// True when one of the eight bytes needs a look: a control character, a quote, a backslash, not
-// ASCII.
-bool needs_look(uint64_t bytes) {
-  const auto has_zero = [](uint64_t v) { return (v - repeat(1)) & ~v & repeat(0x80); };
-  const uint64_t control = (bytes - repeat(0x20)) & ~bytes;
-  return ((bytes | control | has_zero(bytes ^ repeat('"')) | has_zero(bytes ^ repeat('\\'))) &
-          repeat(0x80)) != 0;
-}
-
-const char* plain_run_end(const char* at, const char* end) {
-  while (at != end && kEscapes[static_cast<uint8_t>(*at)] == 0)
-    ++at;
-  return at;
+// Copies as many bytes as the vector has, and tells how many of them stand before the first that
+// needs a look: a control character, a quote, a backslash, or (below 0 here) not ASCII.
+template <class Bytes>
+inline ptrdiff_t copy_step(const char* from, char* to) {
+  static_assert(std::endian::native == std::endian::little);
+  Bytes bytes;
+  std::memcpy(&bytes, from, sizeof bytes);
+  std::memcpy(to, &bytes, sizeof bytes);
+  const Bytes found = (bytes < 0x20) | (bytes == '"') | (bytes == '\\');
+  ptrdiff_t plain = 0;
+  for (const uint64_t eight : std::bit_cast<std::array<uint64_t, sizeof(Bytes) / 8>>(found)) {
+    if (eight != 0) return plain + std::countr_zero(eight) / 8;
+    plain += 8;
+  }
+  return plain;
 }
 
 char* put_unicode_escape(char* to, uint32_t unit) {
@@ -91,37 +94,40 @@ void JsonWriter::escaped(std::string_view text) {
   const char* end = at + text.size();
   while (at != end) {
     at = copy_plain(at, end);
-    const char* run_end = plain_run_end(at, end);
-    raw({at, static_cast<size_t>(run_end - at)});
-    at = run_end;
     if (at != end) at = escape_one(at, end);
   }
 }
 
-// Copies eight bytes at a time as long as none of them needs a look; up to where they end. The last
-// eight may overlap those before.
+// Up to the first byte that needs a look. Steps are copied whole: what is too much of one is
+// written over.
 const char* JsonWriter::copy_plain(const char* at, const char* end) {
-  constexpr ptrdiff_t kStep = 8;
+  constexpr ptrdiff_t kLong = sizeof(Bytes16);
+  constexpr ptrdiff_t kShort = sizeof(Bytes8);
+  char* to = room(static_cast<size_t>(end - at) + sizeof(Bytes16));
+  const auto stopped = [&](ptrdiff_t plain) {
+    at_ = to + plain;
+    return at + plain;
+  };
   const char* const begin = at;
-  char* to = room(static_cast<size_t>(end - at));
-  uint64_t bytes = 0;
-  for (; end - at >= kStep; at += kStep, to += kStep) {
-    std::memcpy(&bytes, at, sizeof bytes);
-    if (needs_look(bytes)) break;
-    std::memcpy(to, &bytes, sizeof bytes);
+  for (; end - at >= kLong; at += kLong, to += kLong) {
+    const ptrdiff_t plain = copy_step<Bytes16>(at, to);
+    if (plain != kLong) return stopped(plain);
   }
-  const ptrdiff_t rest = end - at;
-  if (rest < kStep && at != begin) {
-    std::memcpy(&bytes, end - kStep, sizeof bytes);
-    if (!needs_look(bytes)) {
-      to += rest - kStep;
-      std::memcpy(to, &bytes, sizeof bytes);
-      to += kStep;
-      at = end;
-    }
+  if (at != begin && at != end) {  // the last step overlaps the one before
+    to -= kLong - (end - at);
+    at = end - kLong;
+    return stopped(copy_step<Bytes16>(at, to));
   }
-  at_ = to;
-  return at;
+  if (end - at >= kShort) {
+    const ptrdiff_t plain = copy_step<Bytes8>(at, to);
+    if (plain != kShort) return stopped(plain);
+    to += end - at - kShort;
+    at = end - kShort;
+    return stopped(copy_step<Bytes8>(at, to));
+  }
+  for (; at != end && kEscapes[static_cast<uint8_t>(*at)] == 0; ++at)
+    *to++ = *at;
+  return stopped(0);
 }
 
 const char* JsonWriter::escape_one(const char* at, const char* end) {
