@@ -15,16 +15,16 @@ constexpr std::string_view kUrlSafe =
 
 char* put_base64(char* to, std::string_view bytes, bool url_safe) {
   const std::string_view alphabet = url_safe ? kUrlSafe : kStandard;
-  const auto byte = [&](size_t i) -> uint32_t {
-    return i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : 0;
+  const auto byte = [&](size_t i) { return uint32_t{static_cast<uint8_t>(bytes[i])}; };
+  const auto put = [&](uint32_t group, int digits) {
+    for (int i = 0; i < 4; ++i)
+      *to++ = i < digits ? alphabet[group >> (18 - 6 * i) & 63] : '=';
   };
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const uint32_t group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    *to++ = alphabet[group >> 18];
-    *to++ = alphabet[group >> 12 & 63];
-    *to++ = i + 1 < bytes.size() ? alphabet[group >> 6 & 63] : '=';
-    *to++ = i + 2 < bytes.size() ? alphabet[group & 63] : '=';
-  }
+  size_t at = 0;
+  for (; at + 3 <= bytes.size(); at += 3)
+    put(byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2), 4);
+  if (bytes.size() - at == 2) put(byte(at) << 16 | byte(at + 1) << 8, 3);
+  if (bytes.size() - at == 1) put(byte(at) << 16, 2);
   return to;
 }
 

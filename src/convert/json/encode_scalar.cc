@@ -6,20 +6,12 @@
 #include <cmath>
 #include <limits>
 
+#include "base/hex.h"
 #include "convert/json/java_number.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kDigits = "0123456789abcdef";
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // PostgreSQL's text of a float; also what a default expression may say. Underflow is zero, overflow
 // infinite, as in Java.
@@ -108,10 +100,7 @@ bool write_bytes(const ValueEncoding& self, std::string_view bytes, EncodeContex
   }
   char* to = context.out.room(2 * bytes.size() + 2);
   *to++ = '"';
-  for (const char c : bytes) {
-    *to++ = kDigits[static_cast<uint8_t>(c) >> 4];
-    *to++ = kDigits[static_cast<uint8_t>(c) & 15];
-  }
+  to = put_hex(to, bytes);
   *to++ = '"';
   context.out.advance_to(to);
   return true;
@@ -209,15 +198,7 @@ bool write_string(const ValueEncoding&, std::string_view text, EncodeContext& co
 }
 
 bool write_bytea(const ValueEncoding& self, std::string_view text, EncodeContext& context) {
-  if (!text.starts_with("\\x") || text.size() % 2 != 0) return false;
-  context.bytes.clear();
-  for (size_t i = 2; i < text.size(); i += 2) {
-    const int high = hex_value(text[i]);
-    const int low = hex_value(text[i + 1]);
-    if (high < 0 || low < 0) return false;
-    context.bytes += static_cast<char>(high << 4 | low);
-  }
-  return write_bytes(self, context.bytes, context);
+  return read_bytea(text, context.bytes) && write_bytes(self, context.bytes, context);
 }
 
 bool write_bit(const ValueEncoding&, std::string_view text, EncodeContext& context) {

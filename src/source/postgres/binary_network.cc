@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/byte_reader.h"
+#include "base/hex.h"
 
 namespace millrace::binary {
 
@@ -94,14 +95,11 @@ bool render_address(std::string_view value, bool always_mask, ArenaText& out) {
 }
 
 bool render_hardware_address(std::string_view value, size_t size, ArenaText& out) {
-  constexpr char kHex[] = "0123456789abcdef";
   if (value.size() != size) return false;
   char* to = out.room(3 * size);
   for (size_t i = 0; i < size; ++i) {
     if (i > 0) *to++ = ':';
-    const auto byte = static_cast<uint8_t>(value[i]);
-    *to++ = kHex[byte >> 4];
-    *to++ = kHex[byte & 15];
+    to = put_hex(to, value.substr(i, 1));
   }
   out.ended(to);
   return true;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/byte_reader.h"
+#include "base/hex.h"
 #include "source/postgres/binary_container.h"
 #include "source/postgres/binary_network.h"
 #include "source/postgres/binary_number.h"
@@ -14,7 +15,6 @@ namespace {
 
 constexpr int kVersion15 = 150000;  // "char" in octal where it is not ASCII
 constexpr int kVersion17 = 170000;  // infinite intervals
-constexpr char kHex[] = "0123456789abcdef";
 
 // The bytes are the text.
 bool render_same(std::string_view value, ArenaText& out) {
@@ -50,15 +50,6 @@ bool render_char(std::string_view value, ArenaText& out) {
     out.put(value[0]);
   }
   return true;
-}
-
-char* put_hex(char* to, std::string_view bytes) {
-  for (const char c : bytes) {
-    const auto byte = static_cast<uint8_t>(c);
-    *to++ = kHex[byte >> 4];
-    *to++ = kHex[byte & 15];
-  }
-  return to;
 }
 
 bool render_bytea(std::string_view value, ArenaText& out) {

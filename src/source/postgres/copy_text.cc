@@ -2,16 +2,11 @@
 
 #include <cstring>
 
+#include "base/hex.h"
+
 namespace millrace {
 
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool is_octal(char c) {
   return c >= '0' && c <= '7';
@@ -94,9 +89,9 @@ bool CopyTextReader::escape(char*& to) {
     for (int i = 1; i < 3 && at_ != end_ && is_octal(*at_); ++i)
       value = value * 8 + (*at_++ - '0');
     *to++ = static_cast<char>(value & 0xff);
-  } else if (c == 'x' && at_ != end_ && hex_digit(*at_) >= 0) {
-    int value = hex_digit(*at_++);
-    if (at_ != end_ && hex_digit(*at_) >= 0) value = value * 16 + hex_digit(*at_++);
+  } else if (c == 'x' && at_ != end_ && nibble(*at_) >= 0) {
+    int value = nibble(*at_++);
+    if (at_ != end_ && nibble(*at_) >= 0) value = value * 16 + nibble(*at_++);
     *to++ = static_cast<char>(value);
   } else {
     *to++ = control_character(c);

@@ -3,11 +3,11 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 #include <string>
 
+#include "base/hex.h"
 #include "wire/duckdb/temporal_text.h"
 
 namespace millrace::duckdb {
@@ -83,31 +83,9 @@ const char* write_decimal(Slots& slots, uint64_t row, StorageType type, std::str
   return nullptr;
 }
 
-constexpr std::array<int8_t, 256> kNibbles = [] {
-  std::array<int8_t, 256> out{};
-  out.fill(-1);
-  for (int8_t n = 0; n < 10; ++n)
-    out[static_cast<size_t>('0' + n)] = n;
-  for (int8_t n = 10; n < 16; ++n)
-    out[static_cast<size_t>('a' + n - 10)] = out[static_cast<size_t>('A' + n - 10)] = n;
-  return out;
-}();
-
-int nibble(char c) {
-  return kNibbles[static_cast<unsigned char>(c)];
-}
-
-// bytea_output = hex: \x0123.
 const char* write_blob(Slots& slots, uint64_t row, std::string_view text) {
-  if (!text.starts_with("\\x") || text.size() % 2 != 0) return "is no bytea in hex form";
   std::string bytes;
-  bytes.reserve(text.size() / 2 - 1);
-  for (size_t i = 2; i < text.size(); i += 2) {
-    const int high = nibble(text[i]);
-    const int low = nibble(text[i + 1]);
-    if (high < 0 || low < 0) return "is no bytea in hex form";
-    bytes.push_back(static_cast<char>(high << 4 | low));
-  }
+  if (!read_bytea(text, bytes)) return "is no bytea in hex form";
   slots.set_bytes(row, bytes);
   return nullptr;
 }
