@@ -11,10 +11,6 @@ namespace {
 // 5,000 tables of one row each are 10,000 arenas.
 constexpr std::array<size_t, 2> kSmallChunks = {1024, 4096};
 
-constexpr size_t round_up(size_t n) {
-  return (n + 7) & ~size_t{7};
-}
-
 }  // namespace
 
 char* Arena::allocate(size_t n) {
@@ -38,6 +34,7 @@ std::string_view Arena::copy(std::string_view bytes) {
 // Small ones first: a batch of one change needs no more. Then the budget's; what is larger stands
 // alone.
 void Arena::add_chunk(size_t at_least) {
+  at_least = round_up(at_least);
   const auto* small = kSmallChunks.begin() + std::min(chunks_.size(), kSmallChunks.size());
   while (small != kSmallChunks.end() && *small < at_least)
     ++small;

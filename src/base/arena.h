@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,15 @@ class Arena {
   // Gives back the tail of the newest allocation: it was `had` bytes long and keeps `keep`.
   void shrink_last(char* start, size_t had, size_t keep);
 
+  // What is free in one piece, at least n bytes of it; take_until() makes the bytes before `end`
+  // the caller's. Nobody may allocate in between.
+  std::span<char> room(size_t n) {
+    if (n > static_cast<size_t>(end_ - at_)) add_chunk(n);
+    return {at_, end_};
+  }
+
+  void take_until(char* end) { at_ += round_up(static_cast<size_t>(end - at_)); }
+
   std::string_view copy(std::string_view bytes);
 
   template <class T>
@@ -46,6 +56,9 @@ class Arena {
     size_t size;
   };
 
+  static constexpr size_t round_up(size_t n) { return (n + 7) & ~size_t{7}; }
+
+  // Of a multiple of 8 bytes.
   void add_chunk(size_t at_least);
 
   MemoryBudget* budget_;

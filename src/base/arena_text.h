@@ -1,7 +1,8 @@
-// A text that grows at the end of an arena: written in place, its unused rest given back. Nobody
-// else may allocate from the arena before finish().
+// A text that grows at the end of an arena: written in place, into what is free there. Nobody else
+// may allocate from the arena before finish(); without that nothing is taken.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
@@ -12,7 +13,7 @@ namespace millrace {
 
 class ArenaText {
  public:
-  explicit ArenaText(Arena& arena) : arena_(arena) {}
+  explicit ArenaText(Arena& arena) : arena_(arena) { use(arena.room(0)); }
 
   // Where to write up to n more bytes; then ended() says up to where it was.
   char* room(size_t n) {
@@ -39,12 +40,22 @@ class ArenaText {
   char* data() { return start_; }
 
   std::string_view finish() {
-    arena_.shrink_last(start_, static_cast<size_t>(limit_ - start_), size());
-    return start_ == nullptr ? std::string_view("") : std::string_view(start_, size());
+    if (start_ == nullptr) return "";
+    arena_.take_until(end_);
+    return {start_, size()};
   }
 
  private:
-  void grow(size_t n);
+  void use(std::span<char> free) {
+    start_ = end_ = free.data();
+    limit_ = start_ + free.size();
+  }
+
+  void grow(size_t n) {
+    const std::string_view had(start_, size());
+    use(arena_.room(std::max(had.size() + n, 2 * had.size())));
+    put(had);
+  }
 
   Arena& arena_;
   char* start_ = nullptr;

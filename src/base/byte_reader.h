@@ -3,6 +3,8 @@
 // end. Views point into the message and die with it.
 #pragma once
 
+#include <bit>
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -19,13 +21,13 @@ class ByteReader {
 
   const char* at() const { return at_; }
 
-  uint8_t u8() { return static_cast<uint8_t>(number<1>()); }
+  uint8_t u8() { return number<uint8_t>(); }
 
-  uint16_t u16() { return static_cast<uint16_t>(number<2>()); }
+  uint16_t u16() { return number<uint16_t>(); }
 
-  uint32_t u32() { return static_cast<uint32_t>(number<4>()); }
+  uint32_t u32() { return number<uint32_t>(); }
 
-  uint64_t u64() { return number<8>(); }
+  uint64_t u64() { return number<uint64_t>(); }
 
   int16_t i16() { return static_cast<int16_t>(u16()); }
 
@@ -50,16 +52,16 @@ class ByteReader {
   }
 
  private:
-  template <size_t N>
-  uint64_t number() {
-    if (left() < N) {
+  template <std::unsigned_integral T>
+  T number() {
+    if (left() < sizeof(T)) {
       fail();
       return 0;
     }
-    uint64_t value = 0;
-    for (size_t i = 0; i < N; ++i)
-      value = value << 8 | static_cast<uint8_t>(at_[i]);
-    at_ += N;
+    T value = 0;
+    std::memcpy(&value, at_, sizeof value);
+    at_ += sizeof value;
+    if constexpr (std::endian::native == std::endian::little) value = std::byteswap(value);
     return value;
   }
 

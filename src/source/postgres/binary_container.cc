@@ -15,18 +15,22 @@ namespace {
 constexpr size_t kMaxDimensions = 6;
 constexpr size_t kLongest = 0x3fffffff;  // no text of the server's is longer
 
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 // How a text is quoted within another.
 struct Quoting {
-  std::string_view specials;  // beside white space: what may not stand unquoted
-  char escape;                // before '"' and '\'; 0: they are doubled
+  std::array<bool, 256> quoted{};  // by byte: what may not stand unquoted
+  char escape = 0;                 // before '"' and '\'; 0: they are doubled
 };
 
-constexpr Quoting kInArray = {"\"\\{},", '\\'};
-constexpr Quoting kInRange = {"\"\\()[],", '\0'};
+constexpr Quoting make_quoting(std::string_view specials, char escape) {
+  Quoting out;
+  out.escape = escape;
+  for (const char c : specials)
+    out.quoted[static_cast<uint8_t>(c)] = true;
+  return out;
+}
+
+constexpr Quoting kInArray = make_quoting(" \t\n\v\f\r\"\\{},", '\\');
+constexpr Quoting kInRange = make_quoting(" \t\n\v\f\r\"\\()[],", '\0');
 
 bool is_escaped(char c) {
   return c == '"' || c == '\\';
@@ -54,9 +58,8 @@ void quote(size_t start, char escape, ArenaText& out) {
 }
 
 bool needs_quotes(std::string_view text, const Quoting& quoting) {
-  return text.empty() || std::ranges::any_of(text, [&](char c) {
-           return is_space(c) || quoting.specials.find(c) != std::string_view::npos;
-         });
+  return text.empty() ||
+         std::ranges::any_of(text, [&](char c) { return quoting.quoted[static_cast<uint8_t>(c)]; });
 }
 
 // Without a quoted one the word would be the null.
