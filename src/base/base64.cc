@@ -16,15 +16,21 @@ constexpr std::string_view kUrlSafe =
 char* put_base64(char* to, std::string_view bytes, bool url_safe) {
   const std::string_view alphabet = url_safe ? kUrlSafe : kStandard;
   const auto byte = [&](size_t i) { return uint32_t{static_cast<uint8_t>(bytes[i])}; };
-  const auto put = [&](uint32_t group, int digits) {
-    for (int i = 0; i < 4; ++i)
-      *to++ = i < digits ? alphabet[group >> (18 - 6 * i) & 63] : '=';
+  const auto put = [&](uint32_t group) {
+    to[0] = alphabet[group >> 18];
+    to[1] = alphabet[group >> 12 & 63];
+    to[2] = alphabet[group >> 6 & 63];
+    to[3] = alphabet[group & 63];
+    to += 4;
   };
   size_t at = 0;
   for (; at + 3 <= bytes.size(); at += 3)
-    put(byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2), 4);
-  if (bytes.size() - at == 2) put(byte(at) << 16 | byte(at + 1) << 8, 3);
-  if (bytes.size() - at == 1) put(byte(at) << 16, 2);
+    put(byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2));
+  const size_t rest = bytes.size() - at;
+  if (rest == 0) return to;
+  put(byte(at) << 16 | (rest == 2 ? byte(at + 1) << 8 : 0));
+  to[-1] = '=';
+  if (rest == 1) to[-2] = '=';
   return to;
 }
 

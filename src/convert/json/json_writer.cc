@@ -54,6 +54,39 @@ inline ptrdiff_t copy_step(const char* from, char* to) {
   return plain;
 }
 
+constexpr size_t kTooMuch = sizeof(Bytes16);  // of what copy_plain() writes
+
+// Moves both on, up to the first byte that needs a look. Steps are copied whole: what is too much
+// of one is written over.
+void copy_plain(const char*& at, const char* end, char*& to) {
+  constexpr ptrdiff_t kLong = sizeof(Bytes16);
+  constexpr ptrdiff_t kShort = sizeof(Bytes8);
+  const auto move = [&](ptrdiff_t bytes) {
+    at += bytes;
+    to += bytes;
+  };
+  const char* const begin = at;
+  while (end - at >= kLong) {
+    const ptrdiff_t plain = copy_step<Bytes16>(at, to);
+    move(plain);
+    if (plain != kLong) return;
+  }
+  if (at == end) return;
+  if (at != begin) {  // the last step overlaps the one before
+    move(end - at - kLong);
+    return move(copy_step<Bytes16>(at, to));
+  }
+  if (end - at >= kShort) {
+    const ptrdiff_t plain = copy_step<Bytes8>(at, to);
+    move(plain);
+    if (plain != kShort || at == end) return;
+    move(end - at - kShort);
+    return move(copy_step<Bytes8>(at, to));
+  }
+  while (at != end && kEscapes[static_cast<uint8_t>(*at)] == 0)
+    *to++ = *at++;
+}
+
 char* put_unicode_escape(char* to, uint32_t unit) {
   *to++ = '\\';
   *to++ = 'u';
@@ -93,41 +126,10 @@ void JsonWriter::escaped(std::string_view text) {
   const char* at = text.data();
   const char* end = at + text.size();
   while (at != end) {
-    at = copy_plain(at, end);
+    at_ = room(static_cast<size_t>(end - at) + kTooMuch);
+    copy_plain(at, end, at_);
     if (at != end) at = escape_one(at, end);
   }
-}
-
-// Up to the first byte that needs a look. Steps are copied whole: what is too much of one is
-// written over.
-const char* JsonWriter::copy_plain(const char* at, const char* end) {
-  constexpr ptrdiff_t kLong = sizeof(Bytes16);
-  constexpr ptrdiff_t kShort = sizeof(Bytes8);
-  char* to = room(static_cast<size_t>(end - at) + sizeof(Bytes16));
-  const auto stopped = [&](ptrdiff_t plain) {
-    at_ = to + plain;
-    return at + plain;
-  };
-  const char* const begin = at;
-  for (; end - at >= kLong; at += kLong, to += kLong) {
-    const ptrdiff_t plain = copy_step<Bytes16>(at, to);
-    if (plain != kLong) return stopped(plain);
-  }
-  if (at != begin && at != end) {  // the last step overlaps the one before
-    to -= kLong - (end - at);
-    at = end - kLong;
-    return stopped(copy_step<Bytes16>(at, to));
-  }
-  if (end - at >= kShort) {
-    const ptrdiff_t plain = copy_step<Bytes8>(at, to);
-    if (plain != kShort) return stopped(plain);
-    to += end - at - kShort;
-    at = end - kShort;
-    return stopped(copy_step<Bytes8>(at, to));
-  }
-  for (; at != end && kEscapes[static_cast<uint8_t>(*at)] == 0; ++at)
-    *to++ = *at;
-  return stopped(0);
 }
 
 const char* JsonWriter::escape_one(const char* at, const char* end) {

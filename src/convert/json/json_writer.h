@@ -75,7 +75,6 @@ class JsonWriter {
 
  private:
   void grow(size_t bytes);
-  const char* copy_plain(const char* at, const char* end);
   const char* escape_one(const char* at, const char* end);
 
   Arena* arena_;
