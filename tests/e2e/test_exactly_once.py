@@ -217,7 +217,7 @@ class ExactlyOnce(ServerCase):
     def test_a_transaction_that_is_lost_after_a_reconnect_beside_another_branch(self):
         kafka.create_topic(self.kafka, self.topic, 2, **{"max.message.bytes": "200000"})
         more = 'max.request.size = 1000000\nbatch.size = 100000\n'
-        branches = BRANCHES.format(kafka=self.kafka, offsets=self.offsets, interval=8000, timeout=60000, more=more)
+        branches = BRANCHES.format(kafka=self.kafka, offsets=self.offsets, interval=20000, timeout=60000, more=more)
         with self.streaming(self.start("run", self.two_branches(branches))) as child:
             self.sql("insert into article values (1, 'x')")
             self.wait_ids(child, [1])
