@@ -126,8 +126,9 @@ void JsonWriter::escaped(std::string_view text) {
   const char* at = text.data();
   const char* end = at + text.size();
   while (at != end) {
-    at_ = room(static_cast<size_t>(end - at) + kTooMuch);
-    copy_plain(at, end, at_);
+    char* to = room(static_cast<size_t>(end - at) + kTooMuch);
+    copy_plain(at, end, to);
+    at_ = to;
     if (at != end) at = escape_one(at, end);
   }
 }
