@@ -32,6 +32,9 @@ TEST(Base64, WhatIsWrittenIsReadBack) {
     EXPECT_EQ(again, bytes);
     bytes += static_cast<char>(i * 37);
   }
+  std::string ignored;
+  EXPECT_FALSE(append_decoded_base64(ignored, "Zg="));
+  EXPECT_FALSE(append_decoded_base64(ignored, "Z?=="));
 }
 
 }  // namespace
