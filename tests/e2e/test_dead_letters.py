@@ -1,5 +1,7 @@
 """What a sink refuses waits in the dead letters: once, with its reason, and is delivered after the cure."""
 import json
+import re
+import time
 
 import duckdb
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
@@ -128,7 +130,7 @@ class DuckDbDeadLetters(DeadLetters):
 
     def test_killed_right_after_it_is_there_once(self):
         for round_ in range(3):
-            child = self.start("run", self.config)
+            child = self.streaming(self.start("run", self.config))
             self.sql("insert into article values (%s, 9999, 'x'), (%s, 1, 'y')", round_, round_ + 10)
             path = self.folder / f"state/{self.name}.mirror.dead-letters.jsonl"
             child.until("its line", lambda r=round_: path.exists() and f'"key":{{"id":"{r}"}}' in path.read_text())
@@ -138,6 +140,26 @@ class DuckDbDeadLetters(DeadLetters):
             self.assertEqual(child.stop(), 0, child.stderr())
         self.assertEqual(sorted(letter["change"]["key"]["id"] for letter in self.letters()), ["0", "1", "2"])
         self.assertEqual([row[0] for row in self.rows()], [10, 11, 12])
+
+    def test_killed_in_its_snapshot_its_row_waits_once(self):
+        self.sql("insert into article values (0, 9999, 'x'), (10, 1, 'y')")
+        path = self.folder / f"state/{self.name}.mirror.dead-letters.jsonl"
+
+        def size():
+            return path.stat().st_size if path.exists() else 0
+
+        for _ in range(3):
+            lines, end = size(), time.monotonic() + 2  # no line any more: the kill before came when the snapshot was over
+            child = self.start("run", self.config)
+            while size() == lines and time.monotonic() < end:
+                time.sleep(0.0005)
+            child.kill()
+        with self.running() as child:
+            self.wait_confirmed(child)
+            self.assertEqual(child.stop(), 0, child.stderr())
+        states = re.findall(r"^mirror/.* (waits|superseded)", self.command("list").stdout, re.MULTILINE)
+        self.assertEqual(states, ["superseded"] * (len(self.letters()) - 1) + ["waits"])
+        self.assertEqual([row[0] for row in self.rows()], [10])
 
     def test_no_change_is_lost_when_the_disk_of_the_letters_is_full(self):
         (self.folder / "state").mkdir()
