@@ -21,10 +21,6 @@ char* Arena::allocate(size_t n) {
   return out;
 }
 
-void Arena::shrink_last(char* start, size_t had, size_t keep) {
-  if (start + round_up(had) == at_) at_ = start + round_up(keep);
-}
-
 std::string_view Arena::copy(std::string_view bytes) {
   char* out = allocate(bytes.size());
   if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());

@@ -25,9 +25,6 @@ class Arena {
   // n uninitialised bytes, aligned to 8.
   char* allocate(size_t n);
 
-  // Gives back the tail of the newest allocation: it was `had` bytes long and keeps `keep`.
-  void shrink_last(char* start, size_t had, size_t keep);
-
   // What is free in one piece, at least n bytes of it; take_until() makes the bytes before `end`
   // the caller's. Nobody may allocate in between.
   std::span<char> room(size_t n) {

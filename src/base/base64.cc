@@ -34,6 +34,12 @@ char* put_base64(char* to, std::string_view bytes, bool url_safe) {
   return to;
 }
 
+void append_base64(std::string& out, std::string_view bytes) {
+  const size_t at = out.size();
+  out.resize(at + base64_bytes(bytes.size()));
+  put_base64(out.data() + at, bytes);
+}
+
 bool append_decoded_base64(std::string& out, std::string_view text) {
   if (text.size() % 4 != 0) return false;
   for (size_t i = 0; i < text.size(); i += 4) {

@@ -24,6 +24,14 @@ TEST(Base64, HasTheExamplesOfItsStandard) {
   EXPECT_EQ(base64("\xfb\xff\xfe", true), "-__-");
 }
 
+TEST(Base64, IsAppended) {
+  std::string text = "data:";
+  append_base64(text, "\xff\xfe\xfd");
+  EXPECT_EQ(text, "data://79");
+  append_base64(text, "f");
+  EXPECT_EQ(text, "data://79Zg==");
+}
+
 TEST(Base64, WhatIsWrittenIsReadBack) {
   std::string bytes;
   for (int i = 0; i < 300; ++i) {

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/base64.h"
-
 namespace millrace {
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -40,12 +38,6 @@ std::string json_quoted(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
-}
-
-void append_base64(std::string& out, std::string_view bytes) {
-  const size_t at = out.size();
-  out.resize(at + base64_bytes(bytes.size()));
-  put_base64(out.data() + at, bytes);
 }
 
 }  // namespace millrace

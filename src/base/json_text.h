@@ -1,4 +1,4 @@
-// Bytes as JSON text: strings and base64. Records' keys and values have their own encoder
+// Strings as JSON text. Records' keys and values have their own encoder
 // (convert/json).
 #pragma once
 
@@ -11,8 +11,5 @@ namespace millrace {
 // are.
 void append_json_string(std::string& out, std::string_view text);
 std::string json_quoted(std::string_view text);
-
-// RFC 4648 with padding, without quotes.
-void append_base64(std::string& out, std::string_view bytes);
 
 }  // namespace millrace

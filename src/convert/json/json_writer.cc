@@ -98,28 +98,21 @@ char* put_unicode_escape(char* to, uint32_t unit) {
 }  // namespace
 
 void JsonWriter::begin(size_t bytes_hint) {
-  const size_t size = std::max(bytes_hint, kSmallestPiece);
-  begin_ = at_ = arena_->allocate(size);
-  end_ = begin_ + size;
+  use(arena_->room(std::max(bytes_hint, kSmallestPiece)));
   malformed = false;
 }
 
 std::string_view JsonWriter::end() {
   const std::string_view piece(begin_, mark());
-  arena_->shrink_last(begin_, static_cast<size_t>(end_ - begin_), piece.size());
+  arena_->take_until(at_);
   begin_ = at_ = end_ = nullptr;
   return piece;
 }
 
 void JsonWriter::grow(size_t bytes) {
-  const size_t used = mark();
-  const size_t size = 2 * (used + bytes);
-  arena_->shrink_last(begin_, static_cast<size_t>(end_ - begin_), 0);
-  char* larger = arena_->allocate(size);  // may be the same place
-  if (used != 0 && larger != begin_) std::memmove(larger, begin_, used);
-  begin_ = larger;
-  at_ = begin_ + used;
-  end_ = begin_ + size;
+  const std::string_view had(begin_, mark());
+  use(arena_->room(2 * (had.size() + bytes)));
+  raw(had);
 }
 
 void JsonWriter::escaped(std::string_view text) {

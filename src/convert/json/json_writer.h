@@ -1,5 +1,6 @@
 // Writes JSON bytes into an arena: each record's bytes once, in one piece. A piece that outgrows
-// its room moves to a larger one. Strings are escaped exactly as Jackson's UTF-8 generator does: \"
+// its room moves to a larger one. Nobody else may allocate from the arena between begin() and
+// end(). Strings are escaped exactly as Jackson's UTF-8 generator does: \"
 // \\ \b \t \n \f \r,
 // \u00XX for other control characters, surrogate pairs as \uD83D\uDE00, other characters as they
 // are.
@@ -8,6 +9,7 @@
 #include <charconv>
 #include <concepts>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "base/arena.h"
@@ -74,6 +76,11 @@ class JsonWriter {
   void rewind(size_t mark) { at_ = begin_ + mark; }
 
  private:
+  void use(std::span<char> free) {
+    begin_ = at_ = free.data();
+    end_ = begin_ + free.size();
+  }
+
   void grow(size_t bytes);
   const char* escape_one(const char* at, const char* end);
 

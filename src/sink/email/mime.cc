@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
-#include "base/json_text.h"
+#include "base/base64.h"
 
 namespace millrace {
 
