@@ -149,14 +149,15 @@ class DuckDbDeadLetters(DeadLetters):
             return path.stat().st_size if path.exists() else 0
 
         for _ in range(3):
-            lines, end = size(), time.monotonic() + 2  # no line any more: the kill before came when the snapshot was over
+            before, end = size(), time.monotonic() + 2  # no line any more: the kill before came when the snapshot was over
             child = self.start("run", self.config)
-            while size() == lines and time.monotonic() < end:
+            while size() == before and time.monotonic() < end:
                 time.sleep(0.0005)
             child.kill()
         with self.running() as child:
             self.wait_confirmed(child)
             self.assertEqual(child.stop(), 0, child.stderr())
+        self.assertGreater(len(self.letters()), 1, "no kill came after a letter and before the end of the snapshot")
         states = re.findall(r"^mirror/.* (waits|superseded)", self.command("list").stdout, re.MULTILINE)
         self.assertEqual(states, ["superseded"] * (len(self.letters()) - 1) + ["waits"])
         self.assertEqual([row[0] for row in self.rows()], [10])

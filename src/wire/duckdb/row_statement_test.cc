@@ -110,7 +110,7 @@ TEST_F(RowStatementTest, OnlyWhatReadsFromMoreThanTheChangesIsSorted) {
   EXPECT_TRUE(is_sorted("SELECT op FROM changes WHERE lsn IN (SELECT x FROM k)"));
   EXPECT_TRUE(is_sorted("SELECT of_k(lsn) FROM changes"));
   EXPECT_TRUE(is_sorted("SELECT op FROM changes WHERE seq IN (1, 2, 3, 4, 5, 6, 7, 8, 9)"));
-  const std::string plain = "SELECT lsn, 'x' AS x FROM changes WHERE op <> 'x'";
+  const std::string plain = R"(SELECT lsn, '"class":"SUBQUERY"' AS x FROM changes WHERE op <> 'x')";
   EXPECT_FALSE(is_sorted(plain));
   TestBatch batch;
   for (int i = 0; i < 10000; ++i)
