@@ -6,6 +6,7 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
+#include <ctime>
 #include <deque>
 #include <set>
 
@@ -228,15 +229,42 @@ std::vector<std::pair<std::string, std::string>> large_records(size_t count) {
   return {count, {"k", std::string(100'000, 'x')}};
 }
 
-TEST_F(KafkaSinkTest, NoWholeBatchWaitsBehindTheOneThatIsUnderWay) {
+TEST_F(KafkaSinkTest, AWholeBatchWaitsBehindTheOneThatIsUnderWayAndNotMuchMore) {
   open();
   ASSERT_TRUE(sink_->write(view(1, {{"k", "the topic is known then"}})));
   EXPECT_EQ(drain(), 1U);
   ASSERT_TRUE(sink_->write(view(2, large_records(40))));
-  EXPECT_GT(sink_->bytes_held(), 1'500'000U);
-  EXPECT_LT(sink_->bytes_held(), 1'700'000U);
+  EXPECT_GT(sink_->bytes_held(), 2'500'000U);
+  EXPECT_LT(sink_->bytes_held(), 2'700'000U);
   EXPECT_EQ(drain(), 2U);
   EXPECT_EQ(values().size(), 41U);
+}
+
+TEST_F(KafkaSinkTest, ABrokerThatDoesNotAnswerCostsNoProcessorTime) {
+  for (const size_t records : {14, 40}) {  // less than a batch waits behind the first, and more
+    SCOPED_TRACE(records);
+    open();
+    ASSERT_TRUE(sink_->write(view(1, {{"k", "the topic is known then"}})));
+    EXPECT_EQ(drain(), 1U);
+    rd_kafka_mock_broker_set_rtt(cluster_, 1, 60'000);
+    ASSERT_TRUE(sink_->write(view(2, large_records(records))));
+    const auto wait = [&](SteadyTime until) {
+      while (steady_now() < until)
+        ASSERT_TRUE(sink_->poll(steady_now() + Millis(2)));
+    };
+    wait(steady_now() + Millis(1500));
+    const clock_t before = std::clock();
+    wait(steady_now() + Millis(2000));
+    EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 2);
+    rd_kafka_mock_broker_set_rtt(cluster_, 1, 0);
+  }
+}
+
+TEST_F(KafkaSinkTest, ADeliveryTimeoutMayBeShort) {
+  config_.client["message.timeout.ms"] = "500";
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "v"}})));
+  EXPECT_EQ(drain(), 1U);
 }
 
 TEST_F(KafkaSinkTest, LessThanABatchDoesNotWaitForTheRestOfItWhileMoreIsRefused) {

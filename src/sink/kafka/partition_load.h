@@ -1,9 +1,9 @@
-// How much of each partition librdkafka has that is not delivered: no more than what it sends next
-// stands behind what it is sending.
+// How much of each partition librdkafka has that is not delivered: a batch that is under way, one
+// that goes as soon as it is answered, and half of the next.
 //
 // An idempotent producer (librdkafka 2.0.2; 2.15 too: rd_kafka_toppar_producer_serve) has one
-// request of a partition under way, and while a whole batch waits behind it, its thread spins: half
-// of the processor time of a backlog, taken from PostgreSQL and the broker. One thread.
+// request of a partition under way. With a whole batch behind it its thread sends that at once,
+// without a word to ours: a fifth more records a second than with half a batch. One thread.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +17,9 @@ class PartitionLoad {
   // `batch_bytes`: of keys and values, that librdkafka sends without waiting for more.
   explicit PartitionLoad(size_t batch_bytes = 0) : batch_bytes_(batch_bytes) {}
 
-  // More would make a second batch behind the one that is under way. A request is less than a
-  // batch, for headers and framing are counted there.
+  // More would only wait.
   bool is_full(uint32_t index) const {
-    return index < bytes_.size() && bytes_[index] >= batch_bytes_ + batch_bytes_ / 2;
+    return index < bytes_.size() && bytes_[index] >= 2 * batch_bytes_ + batch_bytes_ / 2;
   }
 
   void add(uint32_t index, size_t bytes);
