@@ -105,7 +105,7 @@ Result<std::optional<StreamMessage>> ReplicationStream::read(SteadyTime deadline
 Result<std::optional<StreamMessage>> ReplicationStream::decode(std::string_view message) {
   ByteReader in(message);
   StreamMessage out;
-  heard_ = steady_now();
+  heard_ = std::max(heard_, connection_.heard());
   asked_ = {};
   const uint8_t kind = in.u8();
   out.keepalive = kind == 'k';
@@ -121,7 +121,7 @@ Result<std::optional<StreamMessage>> ReplicationStream::decode(std::string_view 
   if (out.payload.size() >= kLarge) large_at_ = heard_;
   received_ = std::max(received_, out.lsn);
   server_lsn_ = std::max(server_lsn_, out.lsn);
-  if (out.reply_asked || steady_now() >= status_due_) {
+  if (out.reply_asked || heard_ >= status_due_) {
     if (auto sent = send_status(); !sent) return Failure(sent.error());
   }
   return out;

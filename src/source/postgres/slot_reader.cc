@@ -42,6 +42,7 @@ SlotReader::SlotReader(ReplicationStream stream, ChangeDecoder decoder, SlotRead
 // NOLINTNEXTLINE(readability-function-cognitive-complexity): when a batch ends, all in one place
 Result<std::shared_ptr<Batch>> SlotReader::next(SteadyTime deadline) {
   auto batch = std::make_shared<Batch>(options_.budget);
+  batch->changes.reserve(changes_before_);
   decoder_.start_batch();
   const size_t before = decoder_.bytes();
   batch->audience = audience_;
@@ -112,10 +113,10 @@ Result<bool> SlotReader::take(const StreamMessage& message, Batch& batch) {
 
 // A batch with changes waits a moment for more; an empty one until something is due.
 SteadyTime SlotReader::read_until(const Batch& batch, SteadyTime deadline) const {
-  const SteadyTime now = steady_now();
   if (!batch.changes.empty()) {
-    const SteadyTime more = decoder_.in_transaction() ? oldest_until_ : now + kPause;
-    return decoder_.undecided() ? now + kOldestBatch : std::min(more, oldest_until_);
+    if (decoder_.undecided()) return steady_now() + kOldestBatch;
+    const SteadyTime more = decoder_.in_transaction() ? oldest_until_ : steady_now() + kPause;
+    return std::min(more, oldest_until_);
   }
   SteadyTime until = deadline;
   if (decoder_.in_transaction()) return until;
@@ -169,6 +170,7 @@ std::shared_ptr<Batch> SlotReader::seal(std::shared_ptr<Batch> batch) {
   batch->offset.system_id = options_.server.system_id;
   batch->offset.timeline = options_.server.timeline;
   stream_.free_message();
+  changes_before_ = batch->changes.size();
   if (batch->changes.empty()) batch->audience = options_.audience;
   batch->catch_up = options_.catch_up;
   published_ = batch->offset.position;

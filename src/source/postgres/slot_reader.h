@@ -93,8 +93,9 @@ class SlotReader {
   SteadyTime heartbeat_due_;
   bool asked_ = false;
   bool needs_text_ = false;
-  Lsn reached_ = 0;  // all that commits before was sent
-  bool is_awaited_;  // options_.waited_for was not reached yet
+  Lsn reached_ = 0;            // all that commits before was sent
+  bool is_awaited_;            // options_.waited_for was not reached yet
+  size_t changes_before_ = 0;  // of the last batch: the next has about as many
 };
 
 }  // namespace millrace

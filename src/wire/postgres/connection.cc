@@ -217,7 +217,7 @@ Result<Connection::CopyStep> Connection::copy_next(SteadyTime deadline, std::str
     const int length = PQgetCopyData(connection, &buffer_, 1);
     if (length > 0) {
       row = {buffer_, static_cast<size_t>(length)};
-      heard_ = steady_now();
+      if (waited) heard_ = steady_now();
       return CopyStep::kRow;
     }
     if (length < 0) break;  // over, or failed: the last result says which
@@ -266,7 +266,10 @@ Result<std::optional<std::string_view>> Connection::read_stream(SteadyTime deadl
     // What TLS has decrypted already does not show on the socket: look before waiting.
     if (PQconsumeInput(connection) == 0) return Failure(error_of(nullptr));
     const int more = PQgetCopyData(connection, &buffer_, 1);
-    if (more > 0) return std::string_view(buffer_, static_cast<size_t>(more));
+    if (more > 0) {
+      heard_ = steady_now();
+      return std::string_view(buffer_, static_cast<size_t>(more));
+    }
     if (more < 0) continue;
     if (waited && steady_now() >= deadline) return std::nullopt;
     const bool unsent = PQflush(connection) == 1;

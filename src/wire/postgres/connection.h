@@ -77,7 +77,8 @@ class Connection {
   Result<void> copy_send(std::string_view sql);
   Result<CopyStep> copy_next(SteadyTime deadline, std::string_view& row);
 
-  // When copy_send() was called, or when copy_next() last met bytes of the server since.
+  // When copy_send() was called, or when copy_next() last met bytes of the server since; or when
+  // the newest messages of read_stream() came.
   SteadyTime heard() const { return heard_; }
 
   // START_REPLICATION: after it only read_stream(), write_stream() and end_stream() are allowed.
