@@ -84,7 +84,7 @@ class JsonConverter final : public Converter {
 };
 
 Result<void> JsonConverter::convert(BatchView& view) {
-  RecordList records(budget_);
+  RecordList records(budget_, view.changes.size());
   for (size_t i = 0; i < view.changes.size(); ++i) {
     const Change& change = view.changes[i];
     records.start_change(i);

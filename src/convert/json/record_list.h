@@ -18,8 +18,10 @@ namespace millrace {
 
 class RecordList {
  public:
-  explicit RecordList(MemoryBudget* budget)
-      : arena_(std::make_shared<Arena>(budget)), writer_(*arena_), context_(writer_) {}
+  RecordList(MemoryBudget* budget, size_t changes)
+      : arena_(std::make_shared<Arena>(budget)), writer_(*arena_), context_(writer_) {
+    records_.reserve(changes);
+  }
 
   JsonWriter& writer() { return writer_; }
 

@@ -12,6 +12,7 @@ uint32_t murmur2(std::string_view bytes);
 
 // Java's toPositive(murmur2(key)) % count. count > 0.
 inline int32_t partition_of(std::string_view key, int32_t count) {
+  if (count == 1) return 0;
   return static_cast<int32_t>(murmur2(key) & 0x7fffffffU) % count;
 }
 
