@@ -35,6 +35,7 @@ from sinks import sink
 from sut import Sut, emit
 from topics import consumer, sizes
 from usage import cpu
+from warm import warm
 
 ONCE = ["exactly.once.support=required", "offset.storage.topic=bench_offsets", "offset.storage.partitions=1",
         "offset.storage.replication.factor=1"]
@@ -43,6 +44,7 @@ ONCE = ["exactly.once.support=required", "offset.storage.topic=bench_offsets", "
 def timed(s, a, scenario, events, records, limit=None, **more):
     """Start the SUT, wait for its records, print the result line. `limit`: PostgreSQL alone, (name, seconds, use)."""
     try:
+        warm()
         s.start()
         first, last = s.wait(records)
         use = s.usage()

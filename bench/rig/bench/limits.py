@@ -5,12 +5,15 @@ from places import HERE, HOME, KAFKA, pg_tool
 from sut import emit
 from topics import drop_topics, new_topic
 from usage import Use
+from warm import warm
 
 
 def beside(s, limit, rate, events, cpu_s):
+    warm()
     name, sec, _ = limit()
     for end in ("", ".paced"):
         new_topic(s.name + ".alone" + end)
+    warm()
     alone = json.loads(subprocess.run([os.environ["PRODUCER_ALONE"], KAFKA, s.topic, s.name + ".alone"],
                                       check=True, text=True, stdout=subprocess.PIPE).stdout)
     of_alone = events / min(alone["seconds"], alone["paced_seconds"])       # the tombstones are in its time

@@ -4,6 +4,7 @@ import json, os, shutil, subprocess, time, urllib.request
 from databases import drop_slots, sql, stream_db
 from places import HOME
 from sut import Sut, emit
+from warm import warm
 
 STATUS = "127.0.0.1:28099"
 SINKS = {"file": ("file", {"file.path": "{}/changes.jsonl"}), "stdout": ("stdout", {}),
@@ -22,6 +23,7 @@ def arguments(kind, folder):
 
 def half(which, db, file, config, events, more):
     """Seconds of one half, on a slot of its own."""
+    warm()
     slot = f"{config['slot.name']}_{which}"
     sql(db, "select pg_copy_logical_replication_slot(%s, %s)", db + "_master", slot)
     try:
@@ -49,6 +51,7 @@ def sink(a):
     s.more = arguments(a.what, folder / "run")
     sql(db, "select pg_copy_logical_replication_slot(%s, %s)", db + "_master", s.name)
     try:
+        warm()
         s.start()
         while (delivered() or 0) < a.changes:
             if not os.path.exists(f"/proc/{s.pid}") or time.time() - s.launched > 600:
