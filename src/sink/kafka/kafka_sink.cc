@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "sink/kafka/flushes.h"
 #include "sink/kafka/in_flight.h"
 #include "sink/kafka/partition_load.h"
 #include "sink/kafka/silence.h"
@@ -20,11 +21,8 @@ namespace {
 constexpr std::chrono::seconds kConnectTimeout{5};
 constexpr Millis kFlushSlice{50};
 constexpr Millis kLastWords{500};
-constexpr Millis kLook{2};        // whether it is time to commit
-constexpr Millis kFlushAgain{4};  // twice as long each time that nothing came back
-constexpr Millis kFlushAgainMost{320};
-constexpr Millis kFlushBusy{20};
-constexpr Millis kShortFlush{1};
+constexpr Millis kLook{2};  // whether it is time to commit
+constexpr Millis kLongestWait{20};
 constexpr int64_t kLongestLinger = 900000;  // that librdkafka takes
 // What librdkafka allocates for a record and for a header, beside their bytes (measured, rounded
 // up).
@@ -70,7 +68,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
       : config_(std::move(config)),
         context_(context),
         max_bytes_(in_flight_bytes(config_, context)),
-        linger_(kafka::number_of(config_.client, "linger.ms", 0)) {
+        flushes_(Millis(kafka::number_of(config_.client, "linger.ms", 0))) {
     if (config_.exactly_once)
       transaction_.emplace(*config_.exactly_once, transaction_bytes(context));
   }
@@ -129,9 +127,8 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     } while (durable_ == before && !in_flight_.empty() && steady_now() < deadline);
     const bool waits = producer_ != nullptr && !in_flight_.empty() &&
                        (!transaction_ || in_flight_.outstanding() || transaction_->is_committing());
-    const bool releases = transaction_ && alone_until_ == 0 && committed_records_ >= kept_until_;
     return SinkReport{durable_, waits ? silence_.reason(producer_->client()) : std::string(),
-                      releases ? in_flight_.release() : 0};
+                      let_go()};
   }
 
   Result<SinkReport> drain(SteadyTime deadline) override {
@@ -153,10 +150,10 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   Result<void> hand_over_one(const InFlight::Place& place);
   Result<void> work(SteadyTime deadline);
   void wait(SteadyTime deadline);
+  uint64_t let_go();
   Result<void> go_over_refusals();
   Error judge(const Error& told);
   void came_back(uint64_t number, const InFlight::Place& place);
-  bool is_to_be_flushed(SteadyTime now) const;
   bool is_commit_due();
   Result<void> transaction_failed(const Error& told);
   bool waits_for_topic();
@@ -170,7 +167,6 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   const KafkaSinkConfig config_;
   const SinkContext context_;
   const size_t max_bytes_;
-  const Millis linger_;
   InFlight in_flight_;                      // outlives the producer, which points to its bytes
   std::optional<Transaction> transaction_;  // nullopt: at least once; outlives the producer too
   std::unique_ptr<kafka::Producer> producer_;
@@ -184,10 +180,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   uint64_t kept_until_ = 0;
   size_t batch_bytes_ = 0;  // smaller batches than configured; 0 = as configured
   bool is_busy_ = false;    // more is to be written than there is room for
-  uint64_t flushed_ = 0;    // hand-overs until the last flush
-  SteadyTime flushed_at_{};
-  Millis flush_again_ = kFlushAgain;
-  SteadyTime unflushed_since_{};
+  Flushes flushes_;
   PartitionLoad load_;
   bool letters_to_flush_ = false;
   bool drains_ = false;  // all is to be durable as soon as it can be
@@ -271,8 +264,7 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
                                          .headers = headers_,
                                          .number = number});
   if (taken) {
-    if (in_flight_.handed_records() == flushed_ || !in_flight_.outstanding())
-      unflushed_since_ = steady_now();
+    flushes_.hand_over(in_flight_);
     in_flight_.hand_over_next(cost(record), target->index);
     load_.add(target->index, payload(record));
     return {};
@@ -305,32 +297,18 @@ Result<void> KafkaSink::work(SteadyTime deadline) {
   return hand_over();
 }
 
-// In librdkafka nothing lingers: its thread polls without a pause while that is over and the answer
-// to what was sent is not there, and while it flushes. What waits for linger.ms, or for nothing, is
-// flushed when nothing else is to be written and what was flushed is delivered: what comes until
-// then is sent together. Else now and then, for what is less than a batch, and because a flush may
-// end before librdkafka's thread has seen it (one in 3,000 on a busy machine).
-bool KafkaSink::is_to_be_flushed(SteadyTime now) const {
-  if (!in_flight_.outstanding() || now < unflushed_since_ + linger_) return false;
-  if (is_busy_) return now >= flushed_at_ + std::max(kFlushBusy, flush_again_);
-  return in_flight_.returned_records() >= flushed_ || now >= flushed_at_ + flush_again_;
-}
-
 void KafkaSink::wait(SteadyTime deadline) {
   const SteadyTime now = steady_now();
   SteadyTime until = now;
   const bool is_done =
       transaction_ ? in_flight_.empty() || is_commit_due() : in_flight_.front_settled();
   if (!is_done && in_flight_.outstanding()) {
-    until = std::min(deadline, now + kFlushBusy);
+    until = std::min(deadline, now + kLongestWait);
   } else if (!is_done && transaction_) {
     until = std::min(deadline, now + kLook);
   }
-  if (until > now && is_to_be_flushed(now)) {
-    flushed_ = in_flight_.handed_records();
-    flushed_at_ = now;
-    flush_again_ = std::min(2 * flush_again_, kFlushAgainMost);
-    producer_->flush(std::min(until, now + kShortFlush));
+  if (until > now && flushes_.is_due(in_flight_, is_busy_, now)) {
+    producer_->flush(std::min(until, flushes_.begin(in_flight_, now)));
   } else if (transaction_ || !is_done) {
     producer_->client().poll(until);
   }
@@ -361,7 +339,7 @@ void KafkaSink::delivered(uint64_t number, const Error* error) {
   const InFlight::Place place = in_flight_.at(number);
   if (place.record == nullptr) return;
   silence_.is_over();
-  flush_again_ = kFlushAgain;
+  flushes_.delivered();
   if (error == nullptr) {
     came_back(number, place);
     if (transaction_) transaction_->delivered();
@@ -385,7 +363,14 @@ Result<void> KafkaSink::go_over_refusals() {
   return transaction_ ? send_again() : Result<void>();
 }
 
+// Of a transaction, what is acknowledged: up to that batch.
+uint64_t KafkaSink::let_go() {
+  const bool may = transaction_ && alone_until_ == 0 && committed_records_ >= kept_until_;
+  return may ? in_flight_.release() : 0;
+}
+
 Result<void> KafkaSink::settle(SteadyTime deadline) {
+  let_go();
   const bool is_due = transaction_ ? is_commit_due() : in_flight_.front_settled();
   if (letters_to_flush_ && is_due) {
     if (auto flushed = context_.dead_letters->flush(); !flushed) return flushed;

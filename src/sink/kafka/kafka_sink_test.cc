@@ -248,6 +248,7 @@ TEST_F(KafkaSinkTest, ABrokerThatDoesNotAnswerCostsNoProcessorTime) {
     EXPECT_EQ(drain(), 1U);
     rd_kafka_mock_broker_set_rtt(cluster_, 1, 60'000);
     ASSERT_TRUE(sink_->write(view(2, large_records(records))));
+    EXPECT_EQ(sink_->write(view(3, {{"k", "busy, where more waits"}})).has_value(), records == 14);
     const auto wait = [&](SteadyTime until) {
       while (steady_now() < until)
         ASSERT_TRUE(sink_->poll(steady_now() + Millis(2)));

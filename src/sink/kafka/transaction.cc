@@ -117,7 +117,9 @@ bool Transaction::is_due(InFlight& in_flight, bool at_once) const {
   if (is_committing_) return true;
   const SteadyTime now = steady_now();
   if (!is_open_ && now < ended_ + gap_) return false;
-  if (at_once || is_full(in_flight)) return true;
+  if (at_once || is_over()) return true;
+  // What comes back is let go, and makes room.
+  if (is_full(in_flight)) return !in_flight.outstanding();
   if (!is_open_) return now >= ended_ + kLongestIdle;  // no records: only the position has moved
   if (config_.boundary == TransactionBoundary::kInterval) return false;
   const bool is_backlog = newest_commit_us_ < unix_now_us() - kBehindUs;
