@@ -495,5 +495,34 @@ TEST_F(ExactlyOnceTest, WhatATransactionHasIsLetGoButNotAgainAfterARefusal) {
   EXPECT_THAT(letters_.ordinals, IsEmpty());
 }
 
+TEST_F(ExactlyOnceTest, ATransactionThatIsFullWaitsForWhatMakesRoom) {
+  MemoryBudget budget(16 << 20);
+  context_.budget = &budget;
+  context_.memory_share = 4 << 20;  // seven sixteenths of it are less than one of these batches
+  config_.exactly_once->boundary = TransactionBoundary::kInterval;
+  config_.exactly_once->interval = std::chrono::seconds(60);
+  sink_ = make_kafka_sink(config_, context_);
+  reopened();
+  ASSERT_TRUE(sink_->write(view_at(1, {{"k", "its end begins the interval"}})));
+  EXPECT_EQ(drain(), 1U);
+  rd_kafka_mock_broker_set_rtt(cluster_, 1, 20);
+  constexpr uint64_t kLast = 3;
+  uint64_t written = 1;
+  for (SinkReport told; told.released_seq < kLast;) {
+    while (written < kLast) {
+      BatchView next = view_at(written + 1, large_records(20));
+      next.repeatable = true;
+      if (!sink_->write(std::move(next))) break;
+      ++written;
+    }
+    const auto report = sink_->poll(steady_now() + Millis(2));
+    ASSERT_TRUE(report) << report.error().text();
+    told = *report;
+    ASSERT_EQ(told.durable_seq, 1U) << "committed with " << written << " batches written";
+  }
+  EXPECT_EQ(drain(), kLast);
+  EXPECT_EQ(values().size(), 41U);
+}
+
 }  // namespace
 }  // namespace millrace
