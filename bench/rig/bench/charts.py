@@ -7,6 +7,7 @@ HOME = Path(os.environ.get("RIG_HOME", Path.home() / ".cache/cdc-rig"))
 OUT = Path(__file__).resolve().parents[2] / "charts"
 ALLOWED_MB = 64
 QUIET = 0.1     # share of the machine that others may have used meanwhile
+FULL = 1_000_000   # changes
 SCENARIOS = {"transaction": "a transaction of 5 M rows", "rows": "300 rows of 1 MB", "value": "one value of 100 MB", "tables": "5,000 tables",
              "wide-tables": "10 wide tables, snapshots at once", "away": "Kafka away for 5 minutes", "stream": "a backlog of 1 M changes"}
 GROWTH = {"rows": "rows", "columns": "columns (100,000 rows)", "tables": "tables (100,000 rows in all)",
@@ -68,9 +69,10 @@ def growth(dimension):
 
 
 def throughput():
-    """Medians of the last five quiet runs to Kafka of each, without label."""
+    """Medians of the last five quiet runs to Kafka of each, without label, of a million changes and no other setting."""
     told = [line for line in lines_of("results.jsonl")
-            if not line.get("label") and line.get("shape", "mixed") == "mixed" and line.get("noise", 0) <= QUIET]
+            if not line.get("label") and not line.get("set") and line.get("events", FULL) == FULL
+            and line.get("shape", "mixed") == "mixed" and line.get("noise", 0) <= QUIET]
     groups = []
     for scenario, title, alone in (("stream", "a backlog of changes", "pg_recvlogical"), ("snapshot", "a snapshot", "copy")):
         for table in "inventory", "wide":

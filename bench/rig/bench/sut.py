@@ -90,6 +90,8 @@ def emit(a, scenario, **fields):
     line = {"scenario": scenario, "sut": version(a) if "sut" not in fields else fields.pop("sut")}
     if a.label:
         line["label"] = a.label
+    if a.set:
+        line["set"] = a.set
     line.update(fields)
     if line["sut"] != "limit":      # settings of the worker that are not the default
         line.update((k, os.environ[k]) for k in ("CONNECT_HEAP", "CONNECT_DISCOVERY") if k in os.environ)

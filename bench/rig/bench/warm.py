@@ -3,7 +3,7 @@ writes 1 GB took 4.4 instead of 1.9 CPU seconds, from one run to the next. Touch
 pages are what the run gets first.
 
 As a program: warm.py MEGABYTES; it ends when they are touched."""
-import mmap, re, subprocess, sys
+import contextlib, mmap, re, subprocess, sys
 from pathlib import Path
 
 MOST_MB = 8192
@@ -16,7 +16,8 @@ def warm():
 
 def touch(megabytes):
     with mmap.mmap(-1, megabytes << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
-        memory.madvise(mmap.MADV_NOHUGEPAGE)
+        with contextlib.suppress(OSError):      # a kernel without huge pages
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
         for at in range(0, len(memory), mmap.PAGESIZE):
             memory[at] = 1
 
