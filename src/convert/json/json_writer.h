@@ -1,9 +1,9 @@
 // Writes JSON bytes into an arena: each record's bytes once, in one piece. A piece that outgrows
 // its room moves to a larger one. Nobody else may allocate from the arena between begin() and
-// end(). Strings are escaped exactly as Jackson's UTF-8 generator does: \"
-// \\ \b \t \n \f \r,
-// \u00XX for other control characters, surrogate pairs as \uD83D\uDE00, other characters as they
-// are.
+// end().
+//
+// Strings are escaped exactly as Jackson's UTF-8 generator does: \" \\ \b \t \n \f \r, \u00XX for
+// other control characters, surrogate pairs as \uD83D\uDE00, other characters as they are.
 #pragma once
 
 #include <charconv>

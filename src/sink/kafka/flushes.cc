@@ -6,12 +6,13 @@ namespace millrace {
 
 namespace {
 
+constexpr Millis kAgainMost{320};
 constexpr Millis kBusy{20};
 constexpr Millis kShort{1};
 
 }  // namespace
 
-void Flushes::hand_over(const InFlight& in_flight) {
+void Flushes::record_handed_over(const InFlight& in_flight) {
   if (in_flight.handed_records() == flushed_ || !in_flight.outstanding())
     unflushed_since_ = steady_now();
 }
@@ -22,7 +23,7 @@ bool Flushes::is_due(const InFlight& in_flight, bool is_busy, SteadyTime now) co
   return in_flight.returned_records() >= flushed_ || now >= flushed_at_ + again_;
 }
 
-SteadyTime Flushes::begin(const InFlight& in_flight, SteadyTime now) {
+SteadyTime Flushes::begin_flush(const InFlight& in_flight, SteadyTime now) {
   flushed_ = in_flight.handed_records();
   flushed_at_ = now;
   again_ = std::min(2 * again_, kAgainMost);

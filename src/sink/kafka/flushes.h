@@ -19,8 +19,8 @@ class Flushes {
  public:
   explicit Flushes(Millis linger) : linger_(linger) {}
 
-  // Before a record is handed over.
-  void hand_over(const InFlight& in_flight);
+  // Before in_flight counts it.
+  void record_handed_over(const InFlight& in_flight);
 
   void delivered() { again_ = kAgain; }
 
@@ -28,11 +28,10 @@ class Flushes {
   bool is_due(const InFlight& in_flight, bool is_busy, SteadyTime now) const;
 
   // It is flushed now; returns until when at most.
-  SteadyTime begin(const InFlight& in_flight, SteadyTime now);
+  SteadyTime begin_flush(const InFlight& in_flight, SteadyTime now);
 
  private:
   static constexpr Millis kAgain{4};  // twice as long each time that nothing came back
-  static constexpr Millis kAgainMost{320};
 
   Millis linger_;
   uint64_t flushed_ = 0;  // hand-overs until the last flush

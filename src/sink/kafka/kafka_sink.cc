@@ -264,7 +264,7 @@ Result<void> KafkaSink::hand_over_one(const InFlight::Place& place) {
                                          .headers = headers_,
                                          .number = number});
   if (taken) {
-    flushes_.hand_over(in_flight_);
+    flushes_.record_handed_over(in_flight_);
     in_flight_.hand_over_next(cost(record), target->index);
     load_.add(target->index, payload(record));
     return {};
@@ -308,7 +308,7 @@ void KafkaSink::wait(SteadyTime deadline) {
     until = std::min(deadline, now + kLook);
   }
   if (until > now && flushes_.is_due(in_flight_, is_busy_, now)) {
-    producer_->flush(std::min(until, flushes_.begin(in_flight_, now)));
+    producer_->flush(std::min(until, flushes_.begin_flush(in_flight_, now)));
   } else if (transaction_ || !is_done) {
     producer_->client().poll(until);
   }
