@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 #include "source/postgres/copy_text.h"
-#include "source/postgres/rewritten.h"
 #include "source/postgres/row_values.h"
 #include "source/postgres/shared_snapshot.h"
+#include "source/postgres/unseen_rows.h"
 
 namespace millrace {
 
@@ -18,18 +18,6 @@ namespace {
 
 // TLS may have decrypted what the socket no longer shows.
 constexpr Millis kLongestWait{10};
-
-Error explain(Error error, const std::string& table, const std::string& state, bool is_ours) {
-  if (state == "42501" && error.message.find("row-level security") != std::string::npos) {
-    error.cure = "the role would not see all rows: ALTER ROLE … BYPASSRLS, or leave the table out";
-  } else if (state == "42501") {
-    error.cure = "GRANT SELECT ON " + table + " TO the role, and USAGE on its schema";
-  } else if (is_ours && (state == "42703" || state == "42P01")) {
-    error.kind =
-        ErrorKind::kBusy;  // dropped or altered since its columns were read: they are read anew
-  }
-  return error.in("snapshot of " + table);
-}
 
 }  // namespace
 
@@ -120,10 +108,11 @@ std::vector<SnapshotReader::Waiting> SnapshotReader::waiting() const {
 
 Result<std::shared_ptr<Batch>> SnapshotReader::next(SteadyTime deadline) {
   while (ready_.empty() && !finished_) {
-    auto moved = turn(deadline);
-    if (!moved) return Failure(moved.error());
-    if (tables_done_ == tables_.size()) {
-      if (auto ended = finish(); !ended) return Failure(ended.error());
+    if (failed_) return Failure(*failed_);
+    const auto moved = turn(deadline);
+    if (!moved) {
+      failed_ = moved.error();
+      give_out_ended();
     } else if (!*moved && ready_.empty()) {
       if (steady_now() >= deadline) return nullptr;
       if (lanes_.size() > 1) wait(deadline);
@@ -135,7 +124,7 @@ Result<std::shared_ptr<Batch>> SnapshotReader::next(SteadyTime deadline) {
   return batch;
 }
 
-// Of all connections. One alone may wait until the deadline. True when something was read.
+// Of all connections. One alone may wait until the deadline. True when something was read or ended.
 Result<bool> SnapshotReader::turn(SteadyTime deadline) {
   bool moved = false;
   for (const auto& lane : lanes_) {
@@ -147,7 +136,9 @@ Result<bool> SnapshotReader::turn(SteadyTime deadline) {
     if (!stepped) return Failure(explained(stepped.error(), *lane));
     moved = moved || *stepped;
   }
-  return moved;
+  if (tables_done_ < tables_.size()) return moved;
+  if (auto ended = finish(); !ended) return Failure(ended.error());
+  return true;
 }
 
 void SnapshotReader::wait(SteadyTime deadline) const {
@@ -164,9 +155,17 @@ void SnapshotReader::wait(SteadyTime deadline) const {
 
 Error SnapshotReader::explained(Error error, const Lane& lane) const {
   if (lane.table == nullptr) return error.in("snapshot");
-  const TableSchema& table = lane.table->schema();
-  const bool is_ours = !config_.select_overrides.contains(table.full_name());
-  return explain(std::move(error), table.full_name(), lane.copy.connection().sqlstate(), is_ours);
+  const std::string table = lane.table->schema().full_name();
+  const std::string& state = lane.copy.connection().sqlstate();
+  if (state == "42501" && error.message.find("row-level security") != std::string::npos) {
+    error.cure = "the role would not see all rows: ALTER ROLE … BYPASSRLS, or leave the table out";
+  } else if (state == "42501") {
+    error.cure = "GRANT SELECT ON " + table + " TO the role, and USAGE on its schema";
+  } else if (!config_.select_overrides.contains(table) && (state == "42703" || state == "42P01")) {
+    error.kind =
+        ErrorKind::kBusy;  // dropped or altered since its columns were read: they are read anew
+  }
+  return error.in("snapshot of " + table);
 }
 
 // Of the first table that has something to be read. Nothing when there is none for now.
@@ -308,8 +307,8 @@ Result<bool> SnapshotReader::step(Lane& lane, SteadyTime deadline) {
 
 Result<void> SnapshotReader::end_chunk(Lane& lane) {
   Table& table = *lane.table;
-  auto whole = check_rewritten(lane.copy.connection(), request_.connect, {&table.asked->schema, 1});
-  if (!whole) return Failure(whole.error());
+  auto whole = check_unseen_rows(lane.copy.connection(), request_.connect, table.schema());
+  if (!whole) return whole;
   auto batch = lane.copy.take_batch();
   if (table.is_chunked) {
     if (!batch) batch = new_batch(table, lane.chunk.audience);
@@ -325,6 +324,7 @@ Result<void> SnapshotReader::end_chunk(Lane& lane) {
 // What comes after the last rows waits with them.
 void SnapshotReader::hold(Table& table, std::shared_ptr<Batch> batch) {
   if (!batch->changes.empty()) {
+    give_out_ended();  // none of it is the last of all
     for (const auto& before : std::exchange(table.held, {}))
       release(table, before);
   }

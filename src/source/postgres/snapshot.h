@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,7 +59,8 @@ class SnapshotReader {
 
   // The next batch; null when none was complete before the deadline.
   // The last one of a table (also of no rows at all) has SnapshotPhase::kCompleted, and so
-  // has the one of stream "snapshot" that ends all. Not to be called when finished().
+  // has the one of stream "snapshot" that ends all. Not to be called when finished(). Before an
+  // error comes what is complete.
   Result<std::shared_ptr<Batch>> next(SteadyTime deadline);
 
   bool finished() const { return finished_ && ready_.empty(); }
@@ -151,6 +153,7 @@ class SnapshotReader {
   size_t tables_done_ = 0;
   uint64_t rows_ = 0;
   std::deque<std::shared_ptr<Batch>> ended_;  // of complete tables, since the last rows
+  std::optional<Error> failed_;               // told when ready_ has been given
   std::deque<std::shared_ptr<Batch>> ready_;  // to be given
   bool finished_ = false;
 };
