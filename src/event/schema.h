@@ -119,16 +119,18 @@ struct TableSchema {
   std::string name;
   ReplicaIdentity identity = ReplicaIdentity::kDefault;
   std::vector<Column> columns;
-  // Indices into columns, in the key's own order: primary key, else the first usable unique index,
-  // else message.key.columns; empty when the table has no key.
+  // Indices into columns, in the key's own order: message.key.columns, else the primary key, else
+  // the first usable unique index; empty when the table has no key.
   std::vector<uint16_t> key;
-  bool has_primary_key = false;  // else `key` comes from an index or a setting
+  std::vector<uint16_t> primary_key;  // also where `key` is another one; empty: there is none
   // pg_class.relnatts: the highest attnum that a column of the table ever had; 0 = unknown
   int16_t attribute_count = 0;
   // pg_class.relfilenode: another one after the server has written all rows anew; 0 = unknown
   uint32_t file_node = 0;
   // Differs between any two schemas of one process: a cheap key for caches.
   uint64_t version = 0;
+
+  bool operator==(const TableSchema&) const = default;
 
   std::string full_name() const { return schema + "." + name; }
 };

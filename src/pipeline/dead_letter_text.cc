@@ -114,8 +114,8 @@ void append_layout(std::string& out, const TableSchema& table) {
   append_member(out, "schema", table.schema);
   append_member(out, "name", table.name);
   append_member(out, "identity", std::string(1, static_cast<char>(table.identity)));
-  out += fmt::format(R"(,"has_primary_key":{},"key":[{}],"columns":[)", table.has_primary_key,
-                     fmt::join(table.key, ","));
+  out += fmt::format(R"(,"primary_key":[{}],"key":[{}],"columns":[)",
+                     fmt::join(table.primary_key, ","), fmt::join(table.key, ","));
   for (const Column& column : table.columns) {
     if (!out.ends_with('[')) out += ',';
     append_column(out, column);
@@ -217,14 +217,19 @@ SchemaPtr read_layout(element object, bool& good) {
   table->name = members.text("name");
   const std::string_view identity = members.text("identity");
   if (!identity.empty()) table->identity = static_cast<ReplicaIdentity>(identity.front());
-  table->has_primary_key = members.flag("has_primary_key", false);
   members.each("columns",
                [&](element column) { table->columns.push_back(read_column(column, good)); });
-  members.each("key", [&](element column) {
-    uint64_t at = 0;
-    good &= column.get(at) == simdjson::SUCCESS && at < table->columns.size();
-    if (good) table->key.push_back(static_cast<uint16_t>(at));
-  });
+  const auto read_key = [&](const char* name, std::vector<uint16_t>& key) {
+    members.each(name, [&](element column) {
+      uint64_t at = 0;
+      good &= column.get(at) == simdjson::SUCCESS && at < table->columns.size();
+      if (good) key.push_back(static_cast<uint16_t>(at));
+    });
+  };
+  read_key("key", table->key);
+  read_key("primary_key", table->primary_key);
+  // As letters were written before.
+  if (members.flag("has_primary_key", false)) table->primary_key = table->key;
   good &= members.good;
   table->version = next_schema_version();
   return table;

@@ -34,8 +34,7 @@ Items::Items(std::string run, bool keyless)
                      column("at", PgType::kTimestamp), column("padding", PgType::kText)};
   for (size_t i = 0; i < table_->columns.size(); ++i)
     table_->columns[i].attnum = static_cast<int16_t>(i + 1);
-  if (!keyless) table_->key = {0};
-  table_->has_primary_key = !keyless;
+  if (!keyless) table_->key = table_->primary_key = {0};
   table_->columns[0].identity = !keyless;
   table_->version = next_schema_version();
 }

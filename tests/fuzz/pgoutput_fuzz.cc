@@ -65,7 +65,7 @@ class FixedCatalogue final : public TableLookup {
     id.default_expression = "nextval('s'::regclass)";
     out.columns.push_back(std::move(id));
     out.key = {0};
-    out.has_primary_key = true;
+    out.primary_key = {0};
     return out;
   }
 

@@ -8,7 +8,6 @@
 namespace millrace {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -38,7 +37,7 @@ SchemaPtr customers() {
   table->columns[2].type.type = PgType::kBool;
   table->columns[2].default_expression = "false";
   table->key = {0};
-  table->has_primary_key = true;
+  table->primary_key = {0};
   return table;
 }
 

@@ -22,8 +22,8 @@ std::vector<uint16_t> mirror_key(const TableSchema& table) {
     for (size_t i = 0; i < table.columns.size(); ++i) {
       if (table.columns[i].identity) out.push_back(static_cast<uint16_t>(i));
     }
-  } else if (table.has_primary_key && table.identity != ReplicaIdentity::kNothing) {
-    out = table.key;
+  } else if (table.identity != ReplicaIdentity::kNothing) {
+    out = table.primary_key;
   }
   for (uint16_t i : out) {
     if (!table.columns[i].is_kept()) return {};  // not stored, so it cannot be looked for

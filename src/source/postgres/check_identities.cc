@@ -58,7 +58,7 @@ void report_refusing(const Inspection& inspection, const TableSchema& table,
                      const IdentityRule* rule, bool owned) {
   const IdentityRule full{.table = nullptr, .identity = ReplicaIdentity::kFull, .index = ""};
   const bool covered = rule != nullptr && rule->identity != ReplicaIdentity::kNothing &&
-                       (rule->identity != ReplicaIdentity::kDefault || table.has_primary_key);
+                       (rule->identity != ReplicaIdentity::kDefault || !table.primary_key.empty());
   const std::string sql =
       alter_statement(inspection.connection, table, covered ? *rule : full) + ";";
   if (covered && owned) return;

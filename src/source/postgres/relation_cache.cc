@@ -51,11 +51,13 @@ Result<Column> merged_column(const RelationColumn& from, const Relation& relatio
   return column;
 }
 
-// The catalogue's key by names; nullopt when a column of it is not in the stream's shape.
-std::optional<std::vector<uint16_t>> key_by_name(const TableSchema& known,
-                                                 const std::vector<Column>& columns) {
-  std::vector<uint16_t> key;
-  for (const uint16_t index : known.key) {
+using Key = std::vector<uint16_t>;
+
+// A key of the catalogue's by names; nullopt when a column of it is not in the stream's shape.
+std::optional<Key> key_by_name(const TableSchema& known, const Key& of,
+                               const std::vector<Column>& columns) {
+  Key key;
+  for (const uint16_t index : of) {
     const auto at = std::ranges::find(columns, known.columns[index].name, &Column::name);
     if (at == columns.end()) return std::nullopt;
     key.push_back(static_cast<uint16_t>(at - columns.begin()));
@@ -63,19 +65,19 @@ std::optional<std::vector<uint16_t>> key_by_name(const TableSchema& known,
   return key;
 }
 
-void set_key(const TableSchema* known, TableSchema& table) {
-  if (known != nullptr) {
-    if (auto key = key_by_name(*known, table.columns)) {
-      table.key = std::move(*key);
-      table.has_primary_key = known->has_primary_key;
-      return;
+void set_keys(const TableSchema* known, TableSchema& table) {
+  Key identity;
+  if (table.identity != ReplicaIdentity::kFull) {  // which flags every column
+    for (size_t i = 0; i < table.columns.size(); ++i) {
+      if (table.columns[i].identity) identity.push_back(static_cast<uint16_t>(i));
     }
   }
-  if (table.identity == ReplicaIdentity::kFull) return;  // flags every column
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].identity) table.key.push_back(static_cast<uint16_t>(i));
-  }
-  table.has_primary_key = table.identity == ReplicaIdentity::kDefault && !table.key.empty();
+  const auto named = [&](Key TableSchema::* key) {
+    return known == nullptr ? std::nullopt : key_by_name(*known, known->*key, table.columns);
+  };
+  const bool is_primary = table.identity == ReplicaIdentity::kDefault;
+  table.key = named(&TableSchema::key).value_or(identity);
+  table.primary_key = named(&TableSchema::primary_key).value_or(is_primary ? identity : Key());
 }
 
 // Whether the catalogue describes the same columns as the message: then it has not moved on, as far
@@ -109,10 +111,21 @@ void number_columns(const Relation& relation, const TableSchema* known, TableSch
 
 bool same_shape(const TableSchema& a, const TableSchema& b) {
   return a.schema == b.schema && a.name == b.name && a.identity == b.identity &&
-         a.columns == b.columns && a.key == b.key && a.has_primary_key == b.has_primary_key;
+         a.columns == b.columns && a.key == b.key && a.primary_key == b.primary_key;
 }
 
 }  // namespace
+
+SchemaPtr TableLookup::publish(std::shared_ptr<TableSchema> table) {
+  SchemaPtr& last = published_[table->oid];
+  if (last != nullptr) {
+    table->version = last->version;
+    if (*last == *table) return last;
+  }
+  table->version = next_schema_version();
+  last = std::move(table);
+  return last;
+}
 
 Result<void> RelationCache::update(const Relation& relation, Lsn at, uint32_t xid) {
   std::unique_ptr<StreamTable>& entry = tables_[relation.oid];
@@ -138,11 +151,10 @@ Result<void> RelationCache::update(const Relation& relation, Lsn at, uint32_t xi
     if (!column) return failed(column.error());
     table->columns.push_back(std::move(*column));
   }
-  set_key(catalogue, *table);
+  set_keys(catalogue, *table);
   number_columns(relation, catalogue, *table);
   if (entry != nullptr && same_shape(*entry->schema, *table)) return {};
-  table->version = next_schema_version();
-  entry = std::make_unique<StreamTable>(std::move(table), binary_version_);
+  entry = std::make_unique<StreamTable>(lookup_.publish(std::move(table)), binary_version_);
   return {};
 }
 

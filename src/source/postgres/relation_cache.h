@@ -38,6 +38,13 @@ class TableLookup {
   // Waits until what a transaction has done can be seen: the server sends it before. An end to its
   // patience is no error.
   virtual Result<void> wait_until_seen(uint32_t /*xid*/) { return {}; }
+
+  // Given a version; or the one that an earlier connection gave, where nothing has changed since:
+  // what is kept by version does not grow with each connection.
+  SchemaPtr publish(std::shared_ptr<TableSchema> table);
+
+ private:
+  std::unordered_map<uint32_t, SchemaPtr> published_;  // by OID, the newest
 };
 
 struct StreamTable {

@@ -63,7 +63,7 @@ class RelationCacheTest : public testing::Test {
     table.name = "t";
     table.columns = {column("id", kInt4, true), column("note", kText)};
     table.key = {0};
-    table.has_primary_key = true;
+    table.primary_key = {0};
     lookup.known = table;
     relation.oid = 7;
     relation.schema = "public";
@@ -71,10 +71,12 @@ class RelationCacheTest : public testing::Test {
     relation.columns = {{"id", kInt4, -1, true}, {"note", kText, -1, false}};
   }
 
-  SchemaPtr update() {
-    const auto updated = cache.update(relation, 100, 1);
+  SchemaPtr update() { return update(cache); }
+
+  SchemaPtr update(RelationCache& one) {
+    const auto updated = one.update(relation, 100, 1);
     EXPECT_TRUE(updated) << updated.error().text();
-    const auto found = cache.find(7, 100);
+    const auto found = one.find(7, 100);
     return found && *found != nullptr ? (*found)->schema : nullptr;
   }
 
@@ -91,12 +93,22 @@ TEST_F(RelationCacheTest, TheCatalogueAddsWhatTheRelationLacks) {
   EXPECT_EQ(table->columns[1].default_expression, "0");
   EXPECT_EQ(table->columns[0].type.name, "known");
   EXPECT_EQ(table->key, std::vector<uint16_t>{0});
-  EXPECT_TRUE(table->has_primary_key);
+  EXPECT_EQ(table->primary_key, std::vector<uint16_t>{0});
 }
 
 TEST_F(RelationCacheTest, TheSameRelationKeepsItsVersion) {
   const SchemaPtr first = update();
   EXPECT_EQ(update(), first);
+}
+
+TEST_F(RelationCacheTest, ATableThatHasNotChangedKeepsItsVersionAlsoOnTheNextConnection) {
+  const SchemaPtr first = update();
+  RelationCache next(lookup);
+  EXPECT_EQ(update(next), first);
+  lookup.known->file_node = 8;
+  lookup.known->attribute_count = 2;
+  RelationCache third(lookup);
+  EXPECT_GT(update(third)->version, first->version);
 }
 
 TEST_F(RelationCacheTest, AChangedNullabilityMakesANewVersion) {
@@ -140,7 +152,7 @@ TEST_F(RelationCacheTest, AKeyColumnThatIsRenamedSinceIsFoundByItsIdentity) {
   lookup.known->columns[0].name = "renamed";
   const SchemaPtr table = update();
   EXPECT_EQ(table->key, std::vector<uint16_t>{0});
-  EXPECT_TRUE(table->has_primary_key);
+  EXPECT_EQ(table->primary_key, std::vector<uint16_t>{0});
 }
 
 TEST_F(RelationCacheTest, ADroppedTableHasTheKeyOfItsIdentity) {

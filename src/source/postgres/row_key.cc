@@ -96,13 +96,14 @@ void set_keys(TableSchema& table, std::vector<UniqueIndex> indexes,
     return a.name < b.name;
   });
   set_identity(table, indexes);
-  table.has_primary_key = false;
+  const auto primary = std::ranges::find(indexes, true, &UniqueIndex::is_primary);
+  table.primary_key.clear();
+  if (primary != indexes.end()) table.primary_key = columns_at(table, primary->attnums);
   table.key = custom.columns_of(table);
   if (!table.key.empty()) return;
   const auto first = std::ranges::find_if(indexes, is_usable);
   if (first == indexes.end()) return;
   table.key = columns_at(table, first->attnums);
-  table.has_primary_key = first->is_primary;
 }
 
 }  // namespace millrace

@@ -46,7 +46,7 @@ struct UniqueIndex {
   bool is_valid = true;
 };
 
-// Sets key, has_primary_key and the columns' identity flags. identity, columns, attnum are there
+// Sets key, primary_key and the columns' identity flags. identity, columns, attnum are there
 // already.
 void set_keys(TableSchema& table, std::vector<UniqueIndex> indexes,
               const MessageKeyColumns& custom);

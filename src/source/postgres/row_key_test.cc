@@ -76,17 +76,17 @@ TEST(RowKey, ExpressionPartialAndInvalidIndexesAreNoKey) {
 TEST(RowKey, OnlyAPrimaryKeyIsCalledOne) {
   TableSchema with = table();
   set_keys(with, {primary({1})}, custom());
-  EXPECT_TRUE(with.has_primary_key);
+  EXPECT_EQ(with.primary_key, (Key{0}));
   TableSchema without = table();
   set_keys(without, {index("a", {1})}, custom());
-  EXPECT_FALSE(without.has_primary_key);
+  EXPECT_TRUE(without.primary_key.empty());
 }
 
 TEST(RowKey, MessageKeyColumnsReplaceThePrimaryKeyInTheirOrder) {
   TableSchema out = table();
   set_keys(out, {primary({1})}, custom("public.people:last,first;(.*).visits:who"));
   EXPECT_EQ(out.key, (Key{2, 1}));
-  EXPECT_FALSE(out.has_primary_key);
+  EXPECT_EQ(out.primary_key, (Key{0}));
 }
 
 TEST(RowKey, MessageKeyColumnsOfAnotherTableChangeNothing) {

@@ -43,7 +43,7 @@ inline std::shared_ptr<TableSchema> test_table(
   table->schema = "public";
   table->name = std::move(name);
   table->columns = std::move(columns);
-  table->has_primary_key = !key.empty();
+  table->primary_key = key;
   for (uint16_t i : key)
     table->columns[i].identity = true;
   table->key = std::move(key);
