@@ -99,9 +99,9 @@ class Chunks(ServerCase):
         self.sql(SETUP, ROWS)
         self.sql(f"alter table big replica identity {self.identity}")
 
-    def config(self, threads, branches=BRANCHES, source=""):
+    def config(self, threads, branches=BRANCHES, source="", tables='"public.big"'):
         return self.pipeline(branches, port=self.proxy.port, common=f'memory.max = "6MiB"\nhttp.listen = "127.0.0.1:{self.http}"',
-                             source=f'table.include.list = ["public.big"]\n"snapshot.max.threads" = {threads}\nsnapshot.chunk.bytes = "256KiB"\n{source}')
+                             source=f'table.include.list = [{tables}]\n"snapshot.max.threads" = {threads}\nsnapshot.chunk.bytes = "256KiB"\n{source}')
 
     def busy(self, seed):
         """Changes all over the table until the returned function is called."""
@@ -367,6 +367,26 @@ class Chunks(ServerCase):
         self.assertNotIn("are left out", log)
         table = sorted(self.sql("select code || '/' || n, v, md5(body) from big"))
         self.assertEqual(sorted(warehouse.rows(self.folder / "w.duckdb", "select code || '/' || n, v, md5(body) from big")), table)
+
+    def test_a_mirror_of_a_table_with_another_message_key(self):
+        options = {"branches": MIRROR, "source": 'message.key.columns = "public.big:v"'}
+        end = self.begin(1, ROWS * 6 // 10, **options)
+        self.finish(1, end, **options)
+        self.assertEqual(sorted(warehouse.rows(self.folder / "w.duckdb", "select code || '/' || n, v from big")), sorted(self.sql("select code || '/' || n, v from big")))
+
+    def test_a_key_whose_operators_the_role_does_not_search(self):
+        """Of citext, bounds in its order and ranges in that of text would overlap; ltree has no other order."""
+        self.sql("create schema ext; create extension citext schema ext; create extension ltree schema ext")
+        self.sql("create table mail(address ext.citext primary key, body text); create table tree(path ext.ltree primary key, body text)")
+        self.sql("insert into mail select chr((case when g %% 2 = 0 then 65 else 97 end) + g %% 26) || g, repeat('x', 150) from generate_series(1, %s) g", ROWS // 4)
+        self.sql("insert into tree select ('top.' || chr(65 + g %% 26) || '.n' || g)::text::ext.ltree, repeat('x', 150) from generate_series(1, %s) g", ROWS // 4)
+        self.sql("analyze mail; analyze tree")
+        child = self.start("run", self.config(3, MIRROR, tables='"public.mail", "public.tree"'))
+        self.streaming(child)
+        self.wait_confirmed(child)
+        self.assertEqual(child.stop(), 0, child.stderr())
+        for table, key in (("mail", "address"), ("tree", "path")):
+            self.assertEqual(warehouse.rows(self.folder / "w.duckdb", f"select count(*), count(distinct {key}) from {table}"), [(ROWS // 4, ROWS // 4)], table)
 
     def test_without_a_key_it_starts_over(self):
         self.sql("alter table big drop constraint big_pkey")

@@ -21,6 +21,15 @@ constexpr std::string_view kOwnXid =
     "then pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) "
     "else pg_catalog.txid_current() end";
 
+// The operators of a key's type (citext, ltree) may be in a schema that the role does not search.
+constexpr std::string_view kSearchOperators = R"(
+select pg_catalog.set_config('search_path', concat_ws(', ',
+  nullif(pg_catalog.current_setting('search_path'), ''),
+  string_agg(distinct pg_catalog.quote_ident(n.nspname), ', ')), true)
+from pg_catalog.pg_opclass o
+join pg_catalog.pg_am m on m.oid = o.opcmethod and m.amname = 'btree'
+join pg_catalog.pg_namespace n on n.oid = o.opcnamespace)";
+
 // A standby knows no SERIALIZABLE; for one reader REPEATABLE READ is as good.
 std::string begin_statement(const PostgresConfig& config, bool imports, bool is_standby) {
   const bool no_serializable =
@@ -46,7 +55,7 @@ Result<void> begin_transaction(postgres::Connection& connection, const PostgresC
   if (imports) sql += "; SET TRANSACTION SNAPSHOT " + connection.quote_literal(snapshot);
   // Policies would hide rows that the stream shows: rather an error.
   sql += "; SET LOCAL row_security = off; SET LOCAL lock_timeout = " +
-         std::to_string(config.snapshot_lock_timeout_ms);
+         std::to_string(config.snapshot_lock_timeout_ms) + ";" + std::string(kSearchOperators);
   if (auto begun = connection.query(sql); !begun) {
     Error error = begun.error();
     // Whoever exported the snapshot is gone: a new slot gives a new one.
