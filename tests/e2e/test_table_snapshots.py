@@ -4,6 +4,7 @@ import threading
 
 from support import warehouse
 from support.case import ServerCase
+from support.tcp_proxy import Proxy
 
 MIRROR = '[branch.mirror]\n[branch.mirror.sink]\ntype = "duckdb"\nduckdb.file = "$FOLDER/w.duckdb"\nduckdb.mode = "mirror"\n'
 HISTORY = """
@@ -182,6 +183,18 @@ class TableSnapshots(ServerCase):
         self.equal("one", "two")
         self.adds_up("one")
         self.adds_up("two")
+
+    def test_a_table_that_takes_longer_than_the_server_allows_a_transaction(self):
+        if int(self.cluster.value("show server_version_num")) < 170000:
+            self.skipTest("transaction_timeout is PostgreSQL 17's")
+        self.sql(f"alter database {self.database} set transaction_timeout = '1s'")
+        self.sql("create table slow(body text); insert into slow select repeat('x', 200) from generate_series(1, 20000) g")
+        with Proxy(self.cluster.port) as proxy:
+            proxy.rate = 1_500_000
+            child = self.streaming(self.start("run", self.pipeline(MIRROR, source=listed("one", "slow"), port=proxy.port, common='memory.max = "4MiB"\n')))
+            log = self.end(child)
+        self.assertEqual(self.read(log), ["one", "slow"])
+        self.assertNotIn("again", log)
 
     def stored(self, table):
         """Whether a running pipeline's history has this table, as it says itself."""

@@ -21,6 +21,10 @@ constexpr std::string_view kSessionOptions =
     "-c bytea_output=hex -c statement_timeout=0 -c lock_timeout=0 "
     "-c idle_in_transaction_session_timeout=0";
 
+// As the options above, where a server before 17 would refuse it.
+constexpr int kHasTransactionTimeout = 170000;
+constexpr std::string_view kNoTransactionTimeout = "SET transaction_timeout = 0";
+
 constexpr size_t kStateLength = 5;
 
 // Where a verbose error's SQLSTATE stands, behind the severity (which is in the server's language):
@@ -162,6 +166,9 @@ Result<Connection> Connection::open_one(const ConnectOptions& options) {
   if (any_bytes && PQsetClientEncoding(connection, "SQL_ASCII") != 0) {
     return fail(ErrorKind::kUnreachable,
                 "client_encoding SQL_ASCII: " + std::string(PQerrorMessage(connection)));
+  }
+  if (out.server_version() >= kHasTransactionTimeout) {
+    if (auto set = out.query(kNoTransactionTimeout); !set) return Failure(set.error());
   }
   return out;
 }
