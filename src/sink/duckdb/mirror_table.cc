@@ -61,8 +61,8 @@ Result<void> MirrorTable::empty_for(const Change& change) {
   if (source_->oid == current_->oid) return {};
   log::warn(
       "another table has the name now: the mirror drops the rows of the one that had it; rows that "
-      "the new one had before it got the name, or before it was published, come with a snapshot of "
-      "it (docs/delivery.md)",
+      "the new one had before it was captured come with a snapshot of it; those that it had under "
+      "another captured name do not: snapshot.mode=always brings them (docs/delivery.md)",
       {{"table", current_->full_name()}, {"lsn", format_lsn(change.lsn)}});
   net_->truncate();
   source_->oid = current_->oid;

@@ -52,7 +52,7 @@ struct StartFacts {
   // This process has completed a snapshot, and only reconnects (snapshot.mode=always).
   bool has_snapshotted = false;
   // This process has streamed: a published table that is new now was made since, and the stream has
-  // all of it.
+  // all of it (or it had another name, which nothing tells: docs/delivery.md).
   bool has_streamed = false;
 };
 
