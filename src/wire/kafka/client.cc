@@ -51,6 +51,14 @@ std::string_view connect_cure(std::string_view reason) {
   return "start the brokers, open the way to them, or correct bootstrap.servers";
 }
 
+// A login that was cut off: librdkafka gives it the code of one that was refused.
+bool is_cut_off(std::string_view reason) {
+  const auto says = [&](std::string_view text) {
+    return reason.find(text) != std::string_view::npos;
+  };
+  return says("Broker transport failure") || says("imed out") || says("Disconnected");
+}
+
 // 0: there is none, or not yet.
 Result<int32_t> partition_count(const rd_kafka_metadata_topic_t& topic) {
   if (topic.partition_cnt > 0) return topic.partition_cnt;
@@ -67,7 +75,7 @@ struct Client::State {
   std::string servers;
   ClientLog log;
   std::string last_reason;            // of the last background error; for messages
-  std::optional<Error> unauthorized;  // the brokers refuse the login
+  std::optional<Error> unauthorized;  // the brokers refuse the login; until one has answered
   std::optional<Error> fatal;
 
   static State& of(void* opaque) { return *static_cast<State*>(opaque); }
@@ -84,7 +92,7 @@ struct Client::State {
         fatal->cure = cause.cure;
       }
     }
-    if (error_of(code, "").kind == ErrorKind::kUnauthorized) {
+    if (error_of(code, "").kind == ErrorKind::kUnauthorized && !is_cut_off(reason)) {
       unauthorized = error_of(code, fmt::format("kafka at {} ({})", servers, reason));
     }
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) last_reason = reason;
@@ -134,8 +142,11 @@ struct Client::State {
     const auto code = rd_kafka_metadata(handle, all ? 1 : 0, topic, &found, timeout_ms);
     rd_kafka_poll(handle, 0);
     Metadata owned(found);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      unauthorized.reset();
+      return owned;
+    }
     if (unauthorized) return std::unexpected(*unauthorized);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return owned;
     Error error = error_of(code, fmt::format("kafka at {} does not answer", servers));
     if (!last_reason.empty()) error.message += fmt::format(" ({})", last_reason);
     error.cure = connect_cure(last_reason);
