@@ -59,6 +59,12 @@ size_t payload(const Record& record) {
   return record.key.size() + record.value.size();
 }
 
+// A topic that was there and is gone: the next open() asks for it anew.
+Error asked_for_anew(Error error) {
+  if (error.kind == ErrorKind::kNotFound) error.kind = ErrorKind::kUnreachable;
+  return error;
+}
+
 // A broker refuses a batch as a whole when one of its records is too large or invalid. Then all
 // that was not acknowledged is sent again, each record alone, so that the broker tells which one it
 // was. Without idempotence what was acknowledged may stand behind what was not: it is repeated too.
@@ -239,7 +245,7 @@ Result<void> KafkaSink::hand_over() {
     if (done.error().kind == ErrorKind::kBusy || done.error().kind == ErrorKind::kUnreachable) {
       return {};
     }
-    return done;
+    return std::unexpected(asked_for_anew(done.error()));
   }
   return {};
 }
@@ -346,9 +352,7 @@ void KafkaSink::delivered(uint64_t number, const Error* error) {
   } else if (error->kind == ErrorKind::kData) {
     refused_.emplace_back(number, *error);
   } else if (!fault_ || fault_->kind == ErrorKind::kUnreachable) {
-    fault_ = *error;
-    // A topic that was there and is gone: the next open() asks for it anew.
-    if (fault_->kind == ErrorKind::kNotFound) fault_->kind = ErrorKind::kUnreachable;
+    fault_ = asked_for_anew(*error);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <deque>
 #include <set>
+#include <thread>
 
 #include "wire/kafka/topic_reader.h"
 
@@ -210,6 +211,24 @@ TEST_F(KafkaSinkTest, AReopenedSinkTakesTheSameBatchesAgain) {
   ASSERT_TRUE(sink_->write(first));
   EXPECT_EQ(drain(), 1U);
   EXPECT_THAT(values(), ElementsAre("k=1"));
+}
+
+TEST_F(KafkaSinkTest, ATopicThatIsGoneForAWhileIsAskedForAnew) {
+  config_.client["topic.metadata.refresh.interval.ms"] = "100";
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "1"}})));
+  EXPECT_EQ(drain(), 1U);
+  rd_kafka_mock_topic_set_error(cluster_, "t", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  std::this_thread::sleep_for(Millis(1000));
+  rd_kafka_mock_topic_set_error(cluster_, "t", RD_KAFKA_RESP_ERR_NO_ERROR);
+  const BatchView second = view(2, {{"k", "2"}});
+  const auto written = sink_->write(second);
+  ASSERT_FALSE(written) << "librdkafka has not seen that it is gone";
+  EXPECT_EQ(policy(written.error().kind), ErrorPolicy::kRetry) << written.error().text();
+  ASSERT_TRUE(sink_->open());
+  ASSERT_TRUE(sink_->write(second));
+  EXPECT_EQ(drain(), 2U);
+  EXPECT_THAT(values(), ElementsAre("k=1", "k=2"));
 }
 
 TEST_F(KafkaSinkTest, TakesNoMoreThanItsBytes) {
