@@ -17,6 +17,7 @@ namespace millrace {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr int16_t kProduceRequest = 0;
@@ -26,6 +27,7 @@ class CollectedLetters final : public DeadLetters {
   Result<void> add(const Change& change, const Error& why) override {
     ordinals.push_back(change.position.ordinal);
     EXPECT_EQ(why.kind, ErrorKind::kData);
+    last = why;
     return {};
   }
 
@@ -35,6 +37,7 @@ class CollectedLetters final : public DeadLetters {
   }
 
   std::vector<uint64_t> ordinals;
+  Error last;
   size_t flushed = 0;
 };
 
@@ -164,6 +167,16 @@ TEST_F(KafkaSinkTest, ATooLargeRecordIsALetterAndTheRestGoesOn) {
   EXPECT_EQ(drain(), 1U);
   EXPECT_THAT(letters_.ordinals, ElementsAre(2));
   EXPECT_EQ(letters_.flushed, 1U);
+  EXPECT_THAT(values(), ElementsAre("k=1", "k=3"));
+}
+
+TEST_F(KafkaSinkTest, ARecordLargerThanTheClientsBufferIsALetterAndTheRestGoesOn) {
+  config_.client["queue.buffering.max.kbytes"] = "2";
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "1"}, {"k", std::string(3000, 'x')}, {"k", "3"}})));
+  EXPECT_EQ(drain(), 1U);
+  EXPECT_THAT(letters_.ordinals, ElementsAre(2));
+  EXPECT_THAT(letters_.last.text(), HasSubstr("buffer.memory"));
   EXPECT_THAT(values(), ElementsAre("k=1", "k=3"));
 }
 

@@ -1,5 +1,6 @@
 #include "wire/kafka/producer.h"
 
+#include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
 #include <array>
@@ -9,6 +10,8 @@
 namespace millrace::kafka {
 
 namespace {
+
+constexpr int64_t kQueueKib = 1 << 20;  // librdkafka's own
 
 struct FreeHeaders {
   void operator()(rd_kafka_headers_t* headers) const { rd_kafka_headers_destroy(headers); }
@@ -68,7 +71,9 @@ Result<std::unique_ptr<Producer>> Producer::open(Properties properties,
   set_default(properties, "socket.keepalive.enable", "true");
   auto client = Client::open(ClientRole::kProducer, properties, &listener);
   if (!client) return std::unexpected(client.error());
-  return std::unique_ptr<Producer>(new Producer(std::move(*client)));
+  const int64_t queue_kib = number_of(properties, "queue.buffering.max.kbytes", kQueueKib);
+  return std::unique_ptr<Producer>(
+      new Producer(std::move(*client), static_cast<size_t>(queue_kib) * 1024));
 }
 
 Producer::~Producer() {
@@ -86,6 +91,13 @@ Result<rd_kafka_topic_s*> Producer::topic(const std::string& name) {
 }
 
 Result<void> Producer::produce(const OutgoingRecord& record) {
+  // It would be told as a queue that is full, for ever.
+  if (record.value.size() > queue_bytes_) {
+    return fail(ErrorKind::kData,
+                fmt::format("topic {}: a record of {} bytes is larger than buffer.memory ({})",
+                            rd_kafka_topic_name(record.topic), record.value.size(), queue_bytes_),
+                "raise buffer.memory, or leave the column out");
+  }
   auto headers = headers_of(record.headers);
   std::array<rd_kafka_vu_t, 6> fields{};
   size_t count = 0;

@@ -42,16 +42,19 @@ class Producer {
   // Lives as long as the producer.
   Result<rd_kafka_topic_s*> topic(const std::string& name);
 
-  // kBusy: librdkafka's queue is full, poll and try again. kData: larger than max.request.size.
+  // kBusy: librdkafka's queue is full, poll and try again. kData: larger than
+  // max.request.size or buffer.memory.
   Result<void> produce(const OutgoingRecord& record);
 
   // Sends what lingers and waits for deliveries until the deadline. True: nothing is left.
   bool flush(SteadyTime deadline);
 
  private:
-  explicit Producer(std::unique_ptr<Client> client) : client_(std::move(client)) {}
+  Producer(std::unique_ptr<Client> client, size_t queue_bytes)
+      : client_(std::move(client)), queue_bytes_(queue_bytes) {}
 
   std::unique_ptr<Client> client_;
+  const size_t queue_bytes_;  // of values, that librdkafka takes
   std::map<std::string, rd_kafka_topic_s*, std::less<>> topics_;
 };
 
