@@ -19,7 +19,13 @@ void ExactlyOnce::bind(std::string_view connector, std::string_view server) {
   offset_key = millrace::offset_key(connector, server);
 }
 
-std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings, Problems& problems,
+Millis transaction_timeout(const kafka::Properties& client) {
+  constexpr int64_t kDefaultMs = 60000;  // librdkafka's and Java's
+  return Millis(kafka::number_of(client, "transaction.timeout.ms", kDefaultMs));
+}
+
+std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings,
+                                              const kafka::Properties& client, Problems& problems,
                                               std::string_view key_prefix) {
   const auto read =
       parse_fields<ExactlyOnceSettings>(kExactlyOnceFields, settings, problems, key_prefix);
@@ -42,6 +48,14 @@ std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings, Problems
   const Setting* idempotence = settings.find("enable.idempotence");
   if (idempotence != nullptr && same_name(idempotence->value, "false"))
     error("enable.idempotence", "is false, and transactions need it", "remove it");
+  const Millis timeout = transaction_timeout(client);
+  if (read.boundary == TransactionBoundary::kInterval && Millis(read.interval_ms) >= timeout) {
+    error("transaction.boundary.interval.ms",
+          fmt::format("is {}, and the brokers end a transaction after {} (transaction.timeout.ms)",
+                      read.interval_ms, timeout.count()),
+          "lower it, or raise transaction.timeout.ms (and the brokers' "
+          "transaction.max.timeout.ms)");
+  }
   ExactlyOnce out{.boundary = read.boundary,
                   .interval = Millis(read.interval_ms),
                   .group_id = read.group_id,

@@ -92,8 +92,12 @@ struct ExactlyOnce {
   void bind(std::string_view connector, std::string_view server);
 };
 
-// nullopt: at least once.
-std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings, Problems& problems,
+// nullopt: at least once. `client`: what `settings` say to the producer.
+std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings,
+                                              const kafka::Properties& client, Problems& problems,
                                               std::string_view key_prefix);
+
+// After which the brokers end a transaction.
+Millis transaction_timeout(const kafka::Properties& client);
 
 }  // namespace millrace

@@ -1,6 +1,24 @@
 #include "sink/kafka/kafka_sink.h"
 
+#include <fmt/format.h>
+
 namespace millrace {
+
+namespace {
+
+// A record that waits for longer than it may take is given up before it is sent.
+void check_linger(const Settings& settings, const kafka::Properties& client,
+                  std::string_view key_prefix, Problems& problems) {
+  const int64_t linger = kafka::number_of(client, "linger.ms", 0);
+  const int64_t timeout = kafka::number_of(client, "message.timeout.ms", 0);
+  if (timeout <= 0 || linger < timeout) return;
+  problems.push_back(kafka::client_problem(
+      settings, kafka::ClientRole::kProducer, key_prefix, "delivery.timeout.ms",
+      fmt::format("is {}, and linger.ms {}: nothing would ever be sent", timeout, linger),
+      "set delivery.timeout.ms to linger.ms + request.timeout.ms or more, or lower linger.ms"));
+}
+
+}  // namespace
 
 KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
                                  std::string_view key_prefix) {
@@ -11,9 +29,10 @@ KafkaSinkConfig parse_kafka_sink(const Settings& settings, Problems& problems,
   if (const auto servers = client.find("bootstrap.servers"); servers != client.end()) {
     all.set("bootstrap.servers", servers->second, "");
   }
+  check_linger(settings, client, key_prefix, problems);
   auto config = parse_fields<KafkaSinkConfig>(kKafkaSinkFields, all, problems, key_prefix);
+  config.exactly_once = parse_exactly_once(settings, client, problems, key_prefix);
   config.client = std::move(client);
-  config.exactly_once = parse_exactly_once(settings, problems, key_prefix);
   config.topic_rules = TopicRules::parse(settings, key_prefix, problems);
   return config;
 }

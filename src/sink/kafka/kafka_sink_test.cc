@@ -363,6 +363,23 @@ TEST(KafkaSinkConfigTest, BrokersMayStandAsAnOverride) {
   EXPECT_TRUE(problems.empty());
 }
 
+TEST(KafkaSinkConfigTest, ALingerThatOutlivesItsRecordsIsRefused) {
+  Settings settings;
+  settings.set("bootstrap.servers", "a:1", "");
+  settings.set("linger.ms", "3000", "c.json");
+  settings.set("producer.delivery.timeout.ms", "3000", "worker.properties:1");
+  Problems problems;
+  parse_kafka_sink(settings, problems, "branch.k.sink.");
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].key, "branch.k.sink.producer.delivery.timeout.ms");
+  EXPECT_EQ(problems[0].origin, "worker.properties:1");
+  EXPECT_THAT(problems[0].message, HasSubstr("linger.ms"));
+  settings.set("linger.ms", "2999", "c.json");
+  problems.clear();
+  parse_kafka_sink(settings, problems);
+  EXPECT_TRUE(problems.empty());
+}
+
 class ExactlyOnceConfigTest : public ::testing::Test {
  protected:
   KafkaSinkConfig parse(const std::map<std::string, std::string>& more) {
@@ -404,6 +421,22 @@ TEST_F(ExactlyOnceConfigTest, OffsetsInAFileAndNoIdempotenceCannotTakePart) {
   EXPECT_FALSE(problems_[0].cure.empty());
   EXPECT_EQ(problems_[1].key, "enable.idempotence");
   EXPECT_EQ(problems_[1].origin, "c.json");
+}
+
+TEST_F(ExactlyOnceConfigTest, AnIntervalIsShorterThanATransactionMayBe) {
+  std::map<std::string, std::string> settings{{"exactly.once.support", "required"},
+                                              {"offset.storage.topic", "o"},
+                                              {"transaction.boundary.interval.ms", "60000"}};
+  parse(settings);
+  EXPECT_TRUE(problems_.empty()) << "it does not count without transaction.boundary=interval";
+  settings["transaction.boundary"] = "interval";
+  parse(settings);
+  ASSERT_EQ(problems_.size(), 1U);
+  EXPECT_EQ(problems_[0].key, "transaction.boundary.interval.ms");
+  EXPECT_THAT(problems_[0].message, HasSubstr("transaction.timeout.ms"));
+  settings["producer.override.transaction.timeout.ms"] = "90000";
+  parse(settings);
+  EXPECT_TRUE(problems_.empty());
 }
 
 TEST_F(ExactlyOnceConfigTest, ABoundaryThatTheConnectorChoosesDoesNotExist) {

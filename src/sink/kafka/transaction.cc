@@ -35,8 +35,8 @@ constexpr uint64_t kOffsetNumber = 0;  // of the offset's delivery; records have
 
 void Transaction::adjust(kafka::Properties& properties) {
   properties["transactional.id"] = config_.transactional_id;
-  const int64_t timeout = kafka::number_of(properties, "transaction.timeout.ms", timeout_.count());
-  timeout_ = Millis(timeout);
+  timeout_ = transaction_timeout(properties);
+  const int64_t timeout = timeout_.count();
   // A record that outlives its transaction cannot be delivered.
   const int64_t delivery = kafka::number_of(properties, "message.timeout.ms", timeout);
   const int64_t bounded = delivery <= 0 ? timeout : std::min(delivery, timeout);

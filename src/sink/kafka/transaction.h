@@ -75,7 +75,7 @@ class Transaction {
 
   const ExactlyOnce config_;
   const size_t max_bytes_;
-  Millis timeout_{60000};
+  Millis timeout_{};
   kafka::Producer* producer_ = nullptr;
   std::optional<kafka::Transactions> transactions_;
   int32_t partition_ = 0;  // of the offset topic

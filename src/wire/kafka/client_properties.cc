@@ -124,6 +124,10 @@ class Translation {
   Properties out_;
 };
 
+std::string_view prefix_of(ClientRole role) {
+  return role == ClientRole::kProducer ? "producer." : "consumer.";
+}
+
 // What counts of one name: bare settings only when the table has them, for there are others beside
 // them (a connector's own); prefixed ones all.
 JavaSettings effective(const Settings& settings, ClientRole role, std::string_view key_prefix) {
@@ -135,7 +139,7 @@ JavaSettings effective(const Settings& settings, ClientRole role, std::string_vi
   for (const auto& entry : settings) {
     if (find_property(entry.first) != nullptr) take("", entry);
   }
-  const std::string prefix = role == ClientRole::kProducer ? "producer." : "consumer.";
+  const std::string prefix(prefix_of(role));
   for (const auto& entry : settings.below(prefix)) {
     if (!entry.first.starts_with("override.")) take(prefix, entry);
   }
@@ -159,6 +163,21 @@ std::span<const std::string_view> client_property_names() {
     return out;
   }();
   return kNames;
+}
+
+Problem client_problem(const Settings& settings, ClientRole role, std::string_view key_prefix,
+                       std::string_view name, std::string message, std::string cure) {
+  Problem out{Problem::Severity::kError, fmt::format("{}{}", key_prefix, name), "",
+              std::move(message), std::move(cure)};
+  const std::string prefix(prefix_of(role));
+  for (const std::string& before : {std::string(), prefix, prefix + "override."}) {
+    const std::string key = fmt::format("{}{}", before, name);
+    const Setting* given = settings.find(key);
+    if (given == nullptr) continue;
+    out.key = fmt::format("{}{}", key_prefix, key);
+    out.origin = given->origin;
+  }
+  return out;
 }
 
 int64_t number_of(const Properties& properties, std::string_view name, int64_t otherwise) {
