@@ -132,7 +132,9 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
       if (auto worked = work(deadline); !worked) return std::unexpected(worked.error());
     } while (durable_ == before && !in_flight_.empty() && steady_now() < deadline);
     const bool waits = producer_ != nullptr && !in_flight_.empty() &&
-                       (!transaction_ || in_flight_.outstanding() || transaction_->is_committing());
+                       (!transaction_ || in_flight_.outstanding() ||
+                        transaction_->is_committing() || in_flight_.next().record != nullptr);
+    if (!waits) silence_.is_over();
     return SinkReport{durable_, waits ? silence_.reason(producer_->client()) : std::string(),
                       let_go()};
   }

@@ -113,6 +113,18 @@ class KafkaSinkTest : public ::testing::Test {
     }
   }
 
+  // What is told in that time to stand in the way, as soon as something is.
+  std::string waits_within(Millis time) {
+    const SteadyTime end = steady_now() + time;
+    std::string told;
+    while (told.empty() && steady_now() < end) {
+      const auto report = sink_->poll(steady_now() + Millis(2));
+      EXPECT_TRUE(report) << report.error().text();
+      if (report) told = report->waits_for;
+    }
+    return told;
+  }
+
   std::vector<std::string> values() {
     std::vector<std::string> out;
     const auto done = kafka::read_topic(
@@ -558,6 +570,33 @@ TEST_F(ExactlyOnceTest, WhatATransactionHasIsLetGoButNotAgainAfterARefusal) {
       poll_until_failed_or([](const SinkReport& told) { return told.released_seq == 7; });
   EXPECT_TRUE(again && again->released_seq == 7);
   EXPECT_THAT(letters_.ordinals, IsEmpty());
+}
+
+TEST_F(ExactlyOnceTest, ATransactionThatStaysOpenIsNoSilence) {
+  config_.exactly_once->boundary = TransactionBoundary::kInterval;
+  config_.exactly_once->interval = std::chrono::seconds(60);
+  sink_ = make_kafka_sink(config_, context_);
+  reopened();
+  ASSERT_TRUE(sink_->write(view_at(1, {{"k", "its end begins the interval"}})));
+  EXPECT_EQ(drain(), 1U);
+  ASSERT_TRUE(sink_->write(view_at(2, {{"k", "v"}})));
+  EXPECT_EQ(waits_within(Millis(5500)), "");
+  rd_kafka_mock_broker_set_rtt(cluster_, 1, 300);
+  ASSERT_TRUE(sink_->write(view_at(3, {{"k", "v"}})));
+  EXPECT_EQ(waits_within(Millis(100)), "");
+}
+
+TEST_F(ExactlyOnceTest, NoCoordinatorAfterARefusalIsASilence) {
+  constexpr int16_t kFindCoordinator = 10;
+  reopened();
+  rd_kafka_mock_push_request_errors(cluster_, kProduceRequest, 1,
+                                    RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  const std::vector<rd_kafka_resp_err_t> none(1000, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE);
+  rd_kafka_mock_push_request_errors_array(cluster_, kFindCoordinator, none.size(), none.data());
+  ASSERT_TRUE(sink_->write(view_at(1, {{"k", "1"}})));
+  EXPECT_NE(waits_within(Millis(9000)), "");
+  rd_kafka_mock_clear_request_errors(cluster_, kFindCoordinator);
+  EXPECT_EQ(drain(), 1U);
 }
 
 TEST_F(ExactlyOnceTest, ATransactionThatIsFullWaitsForWhatMakesRoom) {
