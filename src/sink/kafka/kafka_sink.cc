@@ -310,13 +310,15 @@ void KafkaSink::wait(SteadyTime deadline) {
   SteadyTime until = now;
   const bool is_done =
       transaction_ ? in_flight_.empty() || is_commit_due() : in_flight_.front_settled();
-  if (!is_done && in_flight_.outstanding()) {
+  const bool waits = !is_done && in_flight_.outstanding();
+  if (waits) {
     until = std::min(deadline, now + kLongestWait);
   } else if (!is_done && transaction_) {
     until = std::min(deadline, now + kLook);
   }
-  if (until > now && flushes_.is_due(in_flight_, is_busy_, now)) {
-    producer_->flush(std::min(until, flushes_.begin_flush(in_flight_, now)));
+  // Also when the time has gone into a topic that is waited for.
+  if (waits && flushes_.is_due(in_flight_, is_busy_, now)) {
+    producer_->flush(flushes_.begin_flush(in_flight_, now));
   } else if (transaction_ || !is_done) {
     producer_->client().poll(until);
   }

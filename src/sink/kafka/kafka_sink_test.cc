@@ -312,6 +312,18 @@ TEST_F(KafkaSinkTest, ADeliveryTimeoutMayBeShort) {
   EXPECT_EQ(drain(), 1U);
 }
 
+TEST_F(KafkaSinkTest, WhatIsHandedOverIsSentWhileATopicIsWaitedFor) {
+  open();
+  ASSERT_TRUE(sink_->write(view(1, {{"k", "the topic is known then"}})));
+  EXPECT_EQ(drain(), 1U);
+  rd_kafka_mock_topic_set_error(cluster_, "u", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  const SteadyTime start = steady_now();
+  ASSERT_TRUE(sink_->write(view(2, {{"k", "v"}})));
+  ASSERT_TRUE(sink_->write(view(3, {{"k", "v"}}, "u")));
+  poll_until(2);
+  EXPECT_LT(steady_now() - start, Millis(3000));
+}
+
 TEST_F(KafkaSinkTest, LessThanABatchDoesNotWaitForTheRestOfItWhileMoreIsRefused) {
   config_.in_flight_max_bytes = {400'000};
   open();
