@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "sink/kafka/batch_size.h"
 #include "sink/kafka/flushes.h"
 #include "sink/kafka/in_flight.h"
 #include "sink/kafka/partition_load.h"
@@ -31,21 +32,12 @@ constexpr size_t kHeaderOverhead = 96;
 // Of batches that wait for topics, as they stand in memory: enough to make hundreds of topics at a
 // time.
 constexpr size_t kMostWaiting = 1 << 20;
-constexpr size_t kSmallestBatch = 16384;
-constexpr int64_t kLargestBatch = 1000000;
 
 size_t cost(const Record& record) {
   size_t bytes = kRecordOverhead + record.key.size() + record.value.size();
   for (const Header& header : record.headers)
     bytes += kHeaderOverhead + header.name.size() + header.value.size();
   return bytes;
-}
-
-// So much is sent without waiting for more.
-size_t batch_bytes(const kafka::Properties& properties) {
-  return static_cast<size_t>(
-      std::min(kafka::number_of(properties, "batch.size", kLargestBatch),
-               kafka::number_of(properties, "message.max.bytes", kLargestBatch)));
 }
 
 // Everything is flushed before; it has to be less than message.timeout.ms.
@@ -74,6 +66,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
       : config_(std::move(config)),
         context_(context),
         max_bytes_(in_flight_bytes(config_, context)),
+        batch_size_(config_.client),
         flushes_(Millis(kafka::number_of(config_.client, "linger.ms", 0))) {
     if (config_.exactly_once)
       transaction_.emplace(*config_.exactly_once, transaction_bytes(context));
@@ -85,6 +78,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     producer_.reset();
     in_flight_.clear();
     alone_until_ = 0;
+    if (committed_records_ >= kept_until_) batch_size_.make_as_configured();
     if (auto made = start_producer(); !made) return std::unexpected(made.error());
     const SteadyTime deadline = steady_now() + kConnectTimeout;
     if (auto connected = producer_->client().connect(deadline); !connected) {
@@ -110,6 +104,7 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
     if (is_busy_) return fail(ErrorKind::kBusy, "kafka: enough is in flight");
     if (alone_until_ != 0 && in_flight_.empty()) {
       alone_until_ = 0;
+      if (!is_refused_alone_) batch_size_.make_smaller();
       if (auto made = start_producer(); !made) return made;
     }
     if (in_flight_.empty()) silence_.is_over();
@@ -186,8 +181,9 @@ class KafkaSink final : public Sink, private kafka::DeliveryListener {
   // Counts of hand-overs: those before the last commit, and up to where nothing is let go.
   uint64_t committed_records_ = 0;
   uint64_t kept_until_ = 0;
-  size_t batch_bytes_ = 0;  // smaller batches than configured; 0 = as configured
-  bool is_busy_ = false;    // more is to be written than there is room for
+  BatchSize batch_size_;
+  bool is_refused_alone_ = false;  // a record, since they are sent alone
+  bool is_busy_ = false;           // more is to be written than there is room for
   Flushes flushes_;
   PartitionLoad load_;
   bool letters_to_flush_ = false;
@@ -216,11 +212,9 @@ Result<void> KafkaSink::start_producer() {
     // After a refused batch nothing that follows it is sent: the order of a key holds.
     properties["enable.gapless.guarantee"] = "true";
   }
-  if (batch_bytes_ != 0) properties["batch.size"] = std::to_string(batch_bytes_);
   properties.try_emplace("batch.num.messages", "1000000");
-  const size_t batch = batch_bytes(properties);
-  properties["batch.size"] = std::to_string(batch);
-  load_ = PartitionLoad(batch);
+  properties["batch.size"] = std::to_string(batch_size_.bytes());
+  load_ = PartitionLoad(batch_size_.bytes());
   if (transaction_) transaction_->adjust(properties);
   properties["linger.ms"] = std::to_string(longest_linger(properties));
   auto made = kafka::Producer::open(std::move(properties), *this);
@@ -364,6 +358,7 @@ void KafkaSink::delivered(uint64_t number, const Error* error) {
 Result<void> KafkaSink::go_over_refusals() {
   if (refused_.empty()) return {};
   if (alone_until_ == 0) return send_alone(refused_.front().second);
+  is_refused_alone_ = true;
   for (const auto& [number, error] : std::exchange(refused_, {})) {
     if (auto kept = refuse(number, error); !kept) return kept;
     if (!transaction_) came_back(number, in_flight_.at(number));
@@ -418,11 +413,12 @@ Result<void> KafkaSink::refuse(uint64_t number, const Error& error) {
 
 Result<void> KafkaSink::send_alone(const Error& why) {
   if (in_flight_.has_released()) return keep_next(why);
-  const size_t before = batch_bytes_ == 0 ? batch_bytes(config_.client) : batch_bytes_;
-  batch_bytes_ = std::max(before / 4, kSmallestBatch);
+  is_refused_alone_ = false;
   alone_until_ = in_flight_.last_seq();
   log::warn("kafka refused a batch, sending its records one by one",
-            {{"branch", context_.branch}, {"error", why.message}, {"batch_size", batch_bytes_}});
+            {{"branch", context_.branch},
+             {"error", why.message},
+             {"batch_size", batch_size_.bytes()}});
   return send_again();
 }
 

@@ -284,6 +284,35 @@ TEST_F(KafkaSinkTest, AWholeBatchWaitsBehindTheOneThatIsUnderWayAndNotMuchMore) 
   EXPECT_EQ(values().size(), 41U);
 }
 
+TEST_F(KafkaSinkTest, BatchesThatAreRefusedWithoutARecordOfTheirsAreSmallerUntilTheNextOpen) {
+  open();
+  uint64_t seq = 0;
+  const auto drain_small = [&] {
+    ASSERT_TRUE(sink_->write(view(++seq, {{"k", "1"}, {"k", "2"}})));
+    EXPECT_EQ(drain(), seq);
+  };
+  const auto held_at_once = [&] {
+    drain_small();  // the topic is known then
+    EXPECT_TRUE(sink_->write(view(++seq, large_records(40))));
+    const size_t held = sink_->bytes_held();
+    EXPECT_EQ(drain(), seq);
+    return held;
+  };
+  const auto refuse = [&](size_t count) {
+    const std::vector<rd_kafka_resp_err_t> errors(count, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    rd_kafka_mock_push_request_errors_array(cluster_, kProduceRequest, count, errors.data());
+    drain_small();
+  };
+  refuse(2);  // the batch, and its first record alone
+  EXPECT_THAT(letters_.ordinals, ElementsAre(1));
+  EXPECT_GT(held_at_once(), 2'500'000U);
+  refuse(1);
+  EXPECT_THAT(letters_.ordinals, ElementsAre(1));
+  EXPECT_LT(held_at_once(), 1'000'000U);
+  ASSERT_TRUE(sink_->open());
+  EXPECT_GT(held_at_once(), 2'500'000U);
+}
+
 TEST_F(KafkaSinkTest, ABrokerThatDoesNotAnswerCostsNoProcessorTime) {
   for (const size_t records : {14, 40}) {  // less than a batch waits behind the first, and more
     SCOPED_TRACE(records);
