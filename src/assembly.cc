@@ -45,6 +45,11 @@ Settings converter_settings(const PipelineConfig& config, const BranchConfig& br
   return out;
 }
 
+// The offsets of a connector are in Kafka, where its sink does not keep them itself.
+bool stores_in_kafka(const PipelineConfig& config) {
+  return config.form != ConfigForm::kToml && config.source.find("offset.storage.topic") != nullptr;
+}
+
 void validate_branch(const PipelineConfig& config, const BranchConfig& branch, Problems& problems) {
   const SinkPlugin* plugin = find_sink_plugin(branch.sink);
   if (plugin == nullptr) {
@@ -58,6 +63,11 @@ void validate_branch(const PipelineConfig& config, const BranchConfig& branch, P
     return;
   }
   plugin->validate({config, branch, {}}, problems);
+  if (stores_in_kafka(config) && !plugin->keeps_progress({config, branch, {}})) {
+    Problems of_offsets;
+    parse_kafka_offsets(branch.sink_settings, of_offsets, config.sink_prefix(branch));
+    add_untold(problems, of_offsets);
+  }
   if (plugin->takes_records) {
     parse_fields<JsonConverterConfig>(kJsonConverterFields,
                                       converter_settings(config, branch, *plugin), problems);
@@ -96,8 +106,7 @@ Result<std::unique_ptr<OffsetStore>> make_store(const Assembly& assembly,
   const bool is_connector = config.form != ConfigForm::kToml;
   const std::string connector = offset_owner(config, branch);
   const std::string& server = assembly.source.topic_prefix;
-  if (const Setting* topic = config.source.find("offset.storage.topic");
-      topic != nullptr && is_connector) {
+  if (stores_in_kafka(config)) {
     Problems none;
     KafkaOffsetConfig offsets = parse_kafka_offsets(branch.sink_settings, none);
     offsets.makes_topic = !only_read;

@@ -195,6 +195,11 @@ std::vector<std::string_view> names_of(std::span<const FieldSpec> fields) {
   return names;
 }
 
+void add_untold(Problems& to, const Problems& more) {
+  for (const Problem& problem : more)
+    if (std::ranges::find(to, problem.key, &Problem::key) == to.end()) to.push_back(problem);
+}
+
 void parse_into(void* config, std::span<const FieldSpec> fields, const Settings& settings,
                 std::string_view key_prefix, Problems& problems) {
   for (const FieldSpec& spec : fields) {

@@ -82,6 +82,9 @@ struct Problem {
 
 using Problems = std::vector<Problem>;
 
+// Those whose key has no problem in `to` yet: some settings are read twice.
+void add_untold(Problems& to, const Problems& more);
+
 // --- what the table is made of
 // --------------------------------------------------------------------
 

@@ -159,6 +159,15 @@ class Check(ServerCase):
         for key in ("database.port", "snapshot.mode", "slot.name"):
             self.assertTrue(any(f["severity"] == "error" and f["key"] == key and f["cure"] for f in findings), findings)
 
+    def test_bad_values_of_offsets_in_kafka_are_told_once(self):
+        self.sql(TABLE)
+        config = self.article(**{"offset.storage.topic": "o", "offset.storage.partitions": "many", "linger.ms": "long", "consumer.receive.buffer.bytes": "big"})
+        for sink in ("stdout", "kafka"):
+            code, findings = self.findings(config, "--to", sink, "--set", "bootstrap.servers=127.0.0.1:1")
+            self.assertEqual(code, 1)
+            for key in ("offset.storage.partitions", "linger.ms", "consumer.receive.buffer.bytes"):
+                self.assertEqual([f["severity"] for f in findings if f["key"] == key], ["error"], findings)
+
     def test_unreachable_source(self):
         code, findings = self.findings(self.article(**{"database.port": str(waiting.free_port())}), "--to", "stdout")
         self.assertEqual(code, 1)

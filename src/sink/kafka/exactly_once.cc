@@ -45,9 +45,12 @@ std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings,
           "set offset.storage.topic to a topic's name (a file of offsets cannot take part), or set "
           "exactly.once.support=requested and leave exactly.once.source.support out");
   }
-  const Setting* idempotence = settings.find("enable.idempotence");
-  if (idempotence != nullptr && same_name(idempotence->value, "false"))
-    error("enable.idempotence", "is false, and transactions need it", "remove it");
+  if (const auto told = client.find("enable.idempotence");
+      told != client.end() && told->second == "false") {
+    problems.push_back(kafka::client_problem(settings, kafka::ClientRole::kProducer, key_prefix,
+                                             "enable.idempotence",
+                                             "is false, and transactions need it", "remove it"));
+  }
   const Millis timeout = transaction_timeout(client);
   if (read.boundary == TransactionBoundary::kInterval && Millis(read.interval_ms) >= timeout) {
     error("transaction.boundary.interval.ms",
@@ -62,8 +65,9 @@ std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings,
                   .offsets = {},
                   .transactional_id = {},
                   .offset_key = {}};
-  Problems told_already;  // of the client's settings: by the sink; and the missing topic
-  out.offsets = parse_kafka_offsets(settings, told_already, key_prefix);
+  Problems of_offsets;  // with those of the client's settings, which the sink has told
+  out.offsets = parse_kafka_offsets(settings, of_offsets, key_prefix);
+  add_untold(problems, of_offsets);
   return out;
 }
 

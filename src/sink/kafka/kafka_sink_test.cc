@@ -19,6 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr int16_t kProduceRequest = 0;
 
@@ -474,6 +475,37 @@ TEST_F(ExactlyOnceConfigTest, OffsetsInAFileAndNoIdempotenceCannotTakePart) {
   EXPECT_FALSE(problems_[0].cure.empty());
   EXPECT_EQ(problems_[1].key, "enable.idempotence");
   EXPECT_EQ(problems_[1].origin, "c.json");
+}
+
+TEST_F(ExactlyOnceConfigTest, NoIdempotenceIsToldWhereverItStands) {
+  std::map<std::string, std::string> settings{{"exactly.once.support", "required"},
+                                              {"offset.storage.topic", "o"},
+                                              {"enable.idempotence", "true"}};
+  for (const std::string prefix : {"producer.", "producer.override."}) {
+    settings[prefix + "enable.idempotence"] = "False";
+    parse(settings);
+    ASSERT_EQ(problems_.size(), 1U);
+    EXPECT_EQ(problems_[0].key, prefix + "enable.idempotence");
+  }
+  settings["producer.override.enable.idempotence"] = "true";  // it wins
+  parse(settings);
+  EXPECT_TRUE(problems_.empty());
+}
+
+TEST_F(ExactlyOnceConfigTest, WhatIsWrongWithTheOffsetsIsToldOnce) {
+  parse({{"exactly.once.support", "required"},
+         {"offset.storage.topic", "o"},
+         {"offset.storage.partitions", "many"},
+         {"offset.storage.replication.factor", "x"},
+         {"connections.max.idle.ms", "x"},
+         {"consumer.receive.buffer.bytes", "x"}});
+  std::vector<std::string> keys;
+  for (const Problem& problem : problems_)
+    keys.push_back(problem.key);
+  EXPECT_THAT(keys, UnorderedElementsAre("offset.storage.partitions",
+                                         "offset.storage.replication.factor",
+                                         "connections.max.idle.ms",
+                                         "consumer.receive.buffer.bytes"));
 }
 
 TEST_F(ExactlyOnceConfigTest, AnIntervalIsShorterThanATransactionMayBe) {

@@ -36,10 +36,15 @@ KafkaOffsetConfig parse_kafka_offsets(const Settings& settings, Problems& proble
   auto config = parse_fields<KafkaOffsetConfig>(kKafkaOffsetFields, settings, problems, key_prefix);
   config.producer =
       kafka::client_properties(settings, kafka::ClientRole::kProducer, key_prefix, problems);
-  // What is wrong with the settings that both have was told for the producer.
-  Problems told_already;
+  // What is wrong with the settings that both have was told for the producer. What only a Java
+  // client has says little here: a worker's consumers are others too.
+  Problems of_consumer;
   config.consumer =
-      kafka::client_properties(settings, kafka::ClientRole::kConsumer, key_prefix, told_already);
+      kafka::client_properties(settings, kafka::ClientRole::kConsumer, key_prefix, of_consumer);
+  std::erase_if(of_consumer, [](const Problem& problem) {
+    return problem.severity == Problem::Severity::kWarning;
+  });
+  add_untold(problems, of_consumer);
   return config;
 }
 
