@@ -60,6 +60,7 @@ class InFlight {
   // Whole batches stand before the next record: none is handed over in part.
   bool at_boundary();
 
+  // A batch is handed over whole. After at_boundary(), which takes note of it.
   bool has_handed() const { return cursor_ > 0; }
 
   // Moves `progress` over the batches that are handed over whole. Only at a boundary.

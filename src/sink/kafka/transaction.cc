@@ -102,7 +102,7 @@ void Transaction::delivered() {
 
 bool Transaction::holds_back(InFlight& in_flight, bool batch_by_batch) const {
   if (is_committing_) return true;
-  if (!in_flight.has_handed() || !in_flight.at_boundary()) return false;
+  if (!in_flight.at_boundary() || !in_flight.has_handed()) return false;
   return batch_by_batch || is_full(in_flight);
 }
 
@@ -113,7 +113,7 @@ bool Transaction::is_over() const {
 }
 
 bool Transaction::is_due(InFlight& in_flight, bool at_once) const {
-  if (!in_flight.has_handed() || !in_flight.at_boundary()) return false;
+  if (!in_flight.at_boundary() || !in_flight.has_handed()) return false;
   if (is_committing_) return true;
   const SteadyTime now = steady_now();
   if (!is_open_ && now < ended_ + gap_) return false;
