@@ -17,6 +17,7 @@ class BatchSize {
   size_t bytes() const { return bytes_; }
 
   void make_smaller();
+
   void make_as_configured() { bytes_ = configured_; }
 
  private:

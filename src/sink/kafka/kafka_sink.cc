@@ -415,10 +415,9 @@ Result<void> KafkaSink::send_alone(const Error& why) {
   if (in_flight_.has_released()) return keep_next(why);
   is_refused_alone_ = false;
   alone_until_ = in_flight_.last_seq();
-  log::warn("kafka refused a batch, sending its records one by one",
-            {{"branch", context_.branch},
-             {"error", why.message},
-             {"batch_size", batch_size_.bytes()}});
+  log::warn(
+      "kafka refused a batch, sending its records one by one",
+      {{"branch", context_.branch}, {"error", why.message}, {"batch_size", batch_size_.bytes()}});
   return send_again();
 }
 

@@ -70,8 +70,8 @@ std::vector<std::string_view> kafka_sink_setting_names();
 // Of records that librdkafka may have.
 size_t in_flight_bytes(const KafkaSinkConfig& config, const SinkContext& context);
 
-// Of batches that a transaction may hold; they stay until it is committed. The larger, the fewer
-// commits (docs/decisions/0016 has what they cost).
+// Of batches that a transaction may hold, without what is let go once it came back. The larger, the
+// fewer commits (docs/decisions/0016 has what they cost).
 size_t transaction_bytes(const SinkContext& context);
 
 std::unique_ptr<Sink> make_kafka_sink(const KafkaSinkConfig& config, const SinkContext& context);

@@ -1,6 +1,6 @@
-#include "sink/kafka/kafka_sink.h"
-
 #include <fmt/format.h>
+
+#include "sink/kafka/kafka_sink.h"
 
 namespace millrace {
 

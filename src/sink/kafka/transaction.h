@@ -19,7 +19,7 @@ namespace millrace {
 
 class Transaction {
  public:
-  // `max_bytes`: batches that a transaction may hold before it is committed.
+  // `max_bytes`: of batches that a transaction may hold, without what is let go.
   Transaction(ExactlyOnce config, size_t max_bytes)
       : config_(std::move(config)), max_bytes_(max_bytes) {}
 
@@ -44,14 +44,16 @@ class Transaction {
   // A record was: how long the first took says how soon a transaction may follow another.
   void delivered();
 
-  // No more batches are to be handed over before it is committed.
+  // No more batches are to be handed over until it is committed, or has room again because what
+  // came back was let go.
   bool is_full(const InFlight& in_flight) const {
     return is_committing_ || in_flight.handed_bytes() >= max_bytes_ || is_over();
   }
 
   bool is_committing() const { return is_committing_; }
 
-  // What is not handed over yet belongs to the next one. batch_by_batch: each batch has its own.
+  // What is not handed over yet waits for room, or for the next one. batch_by_batch: each batch has
+  // its own.
   bool holds_back(InFlight& in_flight, bool batch_by_batch) const;
 
   // Whether it is time to commit; only at a boundary of batches.
