@@ -116,7 +116,7 @@ bool Transaction::is_due(InFlight& in_flight, bool at_once) const {
   if (!in_flight.at_boundary() || !in_flight.has_handed()) return false;
   if (is_committing_) return true;
   const SteadyTime now = steady_now();
-  if (!is_open_ && now < ended_ + gap_) return false;
+  if (!is_open_ && (!is_ready_ || now < ended_ + gap_)) return false;
   if (at_once || is_over()) return true;
   // What comes back is let go, and makes room.
   if (is_full(in_flight)) return !in_flight.outstanding();
