@@ -122,7 +122,9 @@ struct TableSchema {
   // Indices into columns, in the key's own order: message.key.columns, else the primary key, else
   // the first usable unique index; empty when the table has no key.
   std::vector<uint16_t> key;
-  std::vector<uint16_t> primary_key;  // also where `key` is another one; empty: there is none
+  // By which the table's rows are told apart, also where `key` is another one. Empty: there is
+  // none, or a deferrable one, which two rows may share in the middle of a transaction.
+  std::vector<uint16_t> primary_key;
   // pg_class.relnatts: the highest attnum that a column of the table ever had; 0 = unknown
   int16_t attribute_count = 0;
   // pg_class.relfilenode: another one after the server has written all rows anew; 0 = unknown

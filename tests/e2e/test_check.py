@@ -81,6 +81,15 @@ class Check(ServerCase):
         code, findings = self.findings(self.article(**{"replica.identity.autoset.values": "public.article:FULL"}), "--to", "stdout")
         self.assertEqual(code, 0, findings)
 
+    def test_a_deferrable_primary_key_is_no_replica_identity(self):
+        self.sql("create table article(id int primary key deferrable, name text); create publication p for all tables")
+        with self.assertRaisesRegex(Exception, "does not have a replica identity"):
+            self.sql("update article set name = 'x'")
+        self.sql("drop publication p")
+        code, findings = self.findings(self.article(), "--to", "stdout")
+        self.assertEqual(code, 1)
+        self.assert_found(findings, "replica identity", "update")
+
     def test_slot_in_use(self):
         self.sql(TABLE)
         with self.streaming(self.to_stdout(self.article())):

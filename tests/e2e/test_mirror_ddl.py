@@ -210,6 +210,23 @@ class MirrorDdl(ServerCase):
         self.assert_same("t", ["id", "a", "b"])
         self.verify()
 
+    def test_a_deferrable_key_may_be_two_rows_for_a_while(self):
+        self.sql("create table t(id int primary key deferrable, a text); alter table t replica identity full; insert into t values (1, 'a'), (2, 'b'), (3, 'c')")
+        child = self.run_it()
+        self.sql("update t set id = id + 1")
+        self.sql("begin; set constraints all deferred; insert into t values (2, 'new'); delete from t where a = 'a'; commit")
+        self.end(child)
+        self.assert_same("t", ["id", "a"])
+        self.verify()
+
+    def test_another_primary_key_than_the_changes_were_made_under(self):
+        self.sql("create table t(a int primary key, b int not null unique, s text); insert into t values (1, 10, 'x'), (2, 20, 'y'), (3, 30, 'z')")
+        self.end(self.run_it())
+        self.sql("update t set b = 11 where a = 1; delete from t where a = 2; alter table t drop constraint t_pkey, add primary key (b); update t set s = 'new' where b = 30")
+        self.end(self.run_it())
+        self.assert_same("t", ["a", "b", "s"])
+        self.verify()
+
     def test_two_tables_altered_in_one_transaction(self):
         self.sql("create table one(id int primary key, a int); create table two(id int primary key, a int); insert into one values (1, 1); insert into two values (1, 1)")
         child = self.run_it()

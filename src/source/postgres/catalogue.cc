@@ -43,7 +43,7 @@ order by a.attrelid, a.attnum)";
 // One row for each column of each unique index, in the index's order.
 constexpr std::string_view kIndexes = R"(
 select i.indrelid, c.relname, i.indisprimary, i.indisreplident, i.indisclustered,
-       i.indpred is not null, i.indisvalid, k.attnum
+       i.indpred is not null, i.indisvalid, i.indimmediate, k.attnum
 from pg_catalog.pg_index i
 join pg_catalog.pg_class c on c.oid = i.indexrelid
 cross join lateral unnest(i.indkey::int2[]) with ordinality as k(attnum, position)
@@ -116,9 +116,10 @@ Result<void> read_keys(postgres::Connection& connection, const PostgresConfig& c
                           .is_identity = is_true(*rows, row, 3),
                           .is_clustered = is_true(*rows, row, 4),
                           .is_partial = is_true(*rows, row, 5),
-                          .is_valid = is_true(*rows, row, 6)});
+                          .is_valid = is_true(*rows, row, 6),
+                          .is_immediate = is_true(*rows, row, 7)});
     }
-    of_table.back().attnums.push_back(number<int16_t>(rows->text(row, 7)));
+    of_table.back().attnums.push_back(number<int16_t>(rows->text(row, 8)));
   }
   for (const auto& [oid, table] : tables) {
     set_keys(*table, std::move(indexes[oid]), *custom);

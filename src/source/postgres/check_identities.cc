@@ -23,7 +23,8 @@ where c.relkind = 'r' and c.relpersistence = 'p'
   and case c.relreplident
         when 'f' then false
         when 'n' then true
-        else not exists (select 1 from pg_catalog.pg_index i where i.indrelid = c.oid and
+        else not exists (select 1 from pg_catalog.pg_index i
+               where i.indrelid = c.oid and i.indisvalid and i.indimmediate and
                case c.relreplident when 'd' then i.indisprimary else i.indisreplident end)
       end
 order by 2)");

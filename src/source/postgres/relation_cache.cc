@@ -75,9 +75,12 @@ void set_keys(const TableSchema* known, TableSchema& table) {
   const auto named = [&](Key TableSchema::* key) {
     return known == nullptr ? std::nullopt : key_by_name(*known, known->*key, table.columns);
   };
-  const bool is_primary = table.identity == ReplicaIdentity::kDefault;
   table.key = named(&TableSchema::key).value_or(identity);
-  table.primary_key = named(&TableSchema::primary_key).value_or(is_primary ? identity : Key());
+  table.primary_key = named(&TableSchema::primary_key).value_or(Key());
+  // The stream says by what the rows that follow are named; the catalogue may have another key now.
+  const bool is_told = table.identity == ReplicaIdentity::kDefault;
+  if (is_told && !std::ranges::is_permutation(table.primary_key, identity))
+    table.primary_key = std::move(identity);
 }
 
 // Whether the catalogue describes the same columns as the message: then it has not moved on, as far

@@ -96,6 +96,15 @@ TEST_F(RelationCacheTest, TheCatalogueAddsWhatTheRelationLacks) {
   EXPECT_EQ(table->primary_key, std::vector<uint16_t>{0});
 }
 
+TEST_F(RelationCacheTest, ThePrimaryKeyIsTheOneThatNamesTheRowsThatFollow) {
+  lookup.known->primary_key = {1};
+  EXPECT_EQ(update()->primary_key, std::vector<uint16_t>{0});
+  relation.columns[0].identity = false;
+  EXPECT_TRUE(update()->primary_key.empty());
+  relation.identity = ReplicaIdentity::kFull;
+  EXPECT_EQ(update()->primary_key, std::vector<uint16_t>{1});
+}
+
 TEST_F(RelationCacheTest, TheSameRelationKeepsItsVersion) {
   const SchemaPtr first = update();
   EXPECT_EQ(update(), first);

@@ -98,7 +98,8 @@ void set_keys(TableSchema& table, std::vector<UniqueIndex> indexes,
   set_identity(table, indexes);
   const auto primary = std::ranges::find(indexes, true, &UniqueIndex::is_primary);
   table.primary_key.clear();
-  if (primary != indexes.end()) table.primary_key = columns_at(table, primary->attnums);
+  if (primary != indexes.end() && primary->is_immediate)
+    table.primary_key = columns_at(table, primary->attnums);
   table.key = custom.columns_of(table);
   if (!table.key.empty()) return;
   const auto first = std::ranges::find_if(indexes, is_usable);

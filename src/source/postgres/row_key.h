@@ -44,6 +44,7 @@ struct UniqueIndex {
   bool is_clustered = false;
   bool is_partial = false;
   bool is_valid = true;
+  bool is_immediate = true;  // false: DEFERRABLE, two rows may have one key for a while
 };
 
 // Sets key, primary_key and the columns' identity flags. identity, columns, attnum are there

@@ -89,6 +89,15 @@ TEST(RowKey, MessageKeyColumnsReplaceThePrimaryKeyInTheirOrder) {
   EXPECT_EQ(out.primary_key, (Key{0}));
 }
 
+TEST(RowKey, ADeferrablePrimaryKeyTellsNoRowsApart) {
+  UniqueIndex deferrable = primary({1});
+  deferrable.is_immediate = false;
+  TableSchema out = table(ReplicaIdentity::kFull);
+  set_keys(out, {deferrable}, custom());
+  EXPECT_EQ(out.key, (Key{0}));
+  EXPECT_TRUE(out.primary_key.empty());
+}
+
 TEST(RowKey, MessageKeyColumnsOfAnotherTableChangeNothing) {
   EXPECT_EQ(key_of({primary({1})}, "(.*).visits:who"), (Key{0}));
 }

@@ -30,7 +30,7 @@ left join lateral (
   select i.* from pg_catalog.pg_index i
   join pg_catalog.pg_class x on x.oid = i.indexrelid
   join pg_catalog.pg_am m on m.oid = x.relam
-  where i.indrelid = c.oid and i.indisvalid and i.indisunique and m.amname = 'btree'
+  where i.indrelid = c.oid and i.indisvalid and i.indisunique and i.indimmediate and m.amname = 'btree'
     and i.indpred is null and i.indexprs is null
     and c.relkind = 'r' and not c.relhassubclass
     and case c.relreplident when 'i' then i.indisreplident when 'n' then false
