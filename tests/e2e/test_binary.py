@@ -1,4 +1,5 @@
 """Rows in binary (stream.binary): the same texts as the server's own, the same events as in text, and back to text where a type is not known."""
+import base64
 import pathlib
 import random
 import re
@@ -249,6 +250,16 @@ class BinaryStream(ServerCase):
         self.sql("insert into t values (1, 2)")
         self.ends_in_text(child, [1], 'msg="a type is not known in binary: the stream is text"' + " table=public.t column=m type=money")
         self.assertEqual(self.formats(child), ["text"])
+
+    def test_vectors_of_the_catalogue_are_no_arrays(self):
+        """int2vector and oidvector have elements, and their texts no braces."""
+        self.sql("create table t(id int primary key, k int2vector, c oidvector); insert into t values (1, '1 2', '3 4')")
+        children = [self.capture(**{"snapshot.mode": "initial", "stream.binary": mode}) for mode in ("auto", "off")]
+        self.sql("insert into t values (2, '5', '6 7')")
+        for child in children:
+            child.wait_records(2)
+            values = [record["value"].get("payload", record["value"])["after"] for record in child.records()]
+            self.assertEqual([base64.b64decode(row[name]) for row in values for name in "kc"], [b"1 2", b"3 4", b"5", b"6 7"])
 
     def test_an_excluded_column_may_be_of_any_type(self):
         self.sql("create table t(id int primary key, m money, n int, s tsvector generated always as (to_tsvector('simple', 'a')) stored)")

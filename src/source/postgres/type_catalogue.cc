@@ -80,7 +80,7 @@ with recursive base(root, depth, oid, typmod) as (
   from base b join pg_catalog.pg_type t on t.oid = b.oid
   where t.typtype = 'd')
 select distinct on (b.root) b.root, b.typmod, t.typname, t.typtype, t.oid,
-       tn.nspname = 'pg_catalog', t.typcategory = 'A' and t.typlen = -1 and t.typelem <> 0,
+       tn.nspname = 'pg_catalog', coalesce(e.typarray = t.oid, false),
        e.typname, e.typtype, e.oid, en.nspname = 'pg_catalog'
 from base b
 join pg_catalog.pg_type t on t.oid = b.oid
