@@ -167,6 +167,27 @@ TEST_F(HistoryTest, AColumnThatChangesItsTypeWidensTheTarget) {
   EXPECT_THAT(dead_.added, IsEmpty());
 }
 
+TEST_F(HistoryTest, AColumnThatBecomesTextKeepsTheServersText) {
+  auto v1 = test_table("t",
+                       {test_column("id", PgType::kInt4), test_column("f", PgType::kFloat8),
+                        test_column("b", PgType::kBytea), test_column("i", PgType::kInterval)},
+                       {0});
+  auto v2 = std::make_shared<TableSchema>(*v1);
+  v2->version = next_schema_version();
+  for (size_t i = 1; i < v2->columns.size(); ++i)
+    v2->columns[i].type.type = PgType::kText;
+  branch_.sql = {{"", "SELECT row.* FROM changes"}};
+  open();
+  TestBatch batch(1);
+  batch.insert(v1, {"1", "1", "\\x6162", "1 year 2 mons"});
+  ASSERT_EQ(store(batch), "");
+  TestBatch second(2, 500);
+  second.insert(v2, {"2", "x", "y", "z"});
+  ASSERT_EQ(store(second), "");
+  EXPECT_THAT(rows("SELECT f, b, i FROM t_history ORDER BY id"),
+              ElementsAre("1|\\x6162|1 year 2 mons", "x|y|z"));
+}
+
 TEST_F(HistoryTest, AWrongStatementFailsAtOpen) {
   branch_.sql = {{"", "SELECT count(*) FROM changes"}};
   sink_ = make_duckdb_sink(config_, branch_, context_);

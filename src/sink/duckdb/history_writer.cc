@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wire/duckdb/postgres_text.h"
+
 namespace millrace::duckdb {
 
 namespace {
@@ -139,7 +141,8 @@ Result<void> HistoryWriter::fit_columns(Version& version, bool is_made) {
     }
     auto done = connection_.execute(
         "ALTER TABLE " + version.target.sql() + (is_there ? " ALTER COLUMN " : " ADD COLUMN ") +
-        quote_name(names[i]) + (is_there ? " TYPE " : " ") + sql_name(wanted));
+        quote_name(names[i]) + (is_there ? " TYPE " : " ") + sql_name(wanted) +
+        (is_there ? " USING " + widened(quote_name(names[i]), now, wanted) : ""));
     if (!done) return Failure(done.error());
   }
   return {};

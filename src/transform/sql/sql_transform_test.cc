@@ -65,6 +65,29 @@ TEST_F(SqlTransformTest, OutputRowsCarryThePositionOfTheirChangeInOrder) {
               ElementsAre("112: 108|1|a|Infinity|t", "128: 124|1|b|NaN|f", "136: 132|1|c|2.5|t"));
 }
 
+TEST_F(SqlTransformTest, AnIntervalIsWrittenAsPostgresqlDoes) {
+  auto table = duckdb::test_table("job", {duckdb::test_column("took", PgType::kInterval)}, {});
+  const char* texts[] = {"00:00:00",
+                         "1 year 2 mons 3 days 04:05:06",
+                         "-1 years -2 mons +3 days -04:05:06.789",
+                         "1 mon -1 days",
+                         "-1 years +3 days 00:00:01",
+                         "-1 days +01:00:00",
+                         "-00:00:00.000001",
+                         "1000:00:00.1"};
+  TestBatch batch;
+  for (const char* text : texts)
+    batch.insert(table, {text});
+  batch.insert(table, {std::nullopt});
+  SqlTransformOptions options;
+  options.statements = {{"", "SELECT lsn, seq, row.took FROM changes"}};
+  const auto rows = run(options, batch);
+  ASSERT_EQ(rows.size(), std::size(texts) + 1);
+  for (size_t i = 0; i < std::size(texts); ++i)
+    EXPECT_THAT(rows[i], testing::EndsWith(std::string("|1|") + texts[i]));
+  EXPECT_THAT(rows.back(), testing::EndsWith("|~"));
+}
+
 TEST_F(SqlTransformTest, KeptTablesOfAWarehouseAreJoined) {
   const std::string file = testing::TempDir() + "sql-transform-test.duckdb";
   std::filesystem::remove(file);

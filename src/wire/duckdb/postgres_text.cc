@@ -1,5 +1,7 @@
 #include "wire/duckdb/postgres_text.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 
@@ -15,13 +17,40 @@ std::string with_era_last(const std::string& text) {
          ", ' (BC)', '') || ' BC' ELSE " + text + " END";
 }
 
+// IntervalStyle postgres: parts that are not zero, with a sign where one is negative, or the one
+// before it was; the time also where all is zero (EncodeInterval of the server).
 std::string interval_text(const std::string& name) {
-  auto part = [&](const char* unit) {
-    return "datepart('" + std::string(unit) + "', " + name + ")";
+  const auto part = [&](std::string_view unit) {
+    return fmt::format("datepart('{}', {})", unit, name);
   };
-  return "(12 * " + part("year") + " + " + part("month") + ") || ' ' || " + part("day") +
-         " || ' ' || (3600000000 * " + part("hour") + " + 60000000 * " + part("minute") + " + " +
-         part("microsecond") + ")";
+  const std::string year = part("year");
+  const std::string month = part("month");
+  const std::string day = part("day");
+  const std::string micros = fmt::format("(3600000000 * {} + 60000000 * {} + {})", part("hour"),
+                                         part("minute"), part("microsecond"));
+  const auto plus = [](const std::string& before, const std::string& value) {
+    return fmt::format("CASE WHEN {} AND {} > 0 THEN '+' ELSE '' END", before, value);
+  };
+  const auto count = [&](const std::string& value, std::string_view unit,
+                         const std::string& before) {
+    return fmt::format(
+        "CASE WHEN {0} <> 0 THEN {1} || {0} || ' {2}' || "
+        "CASE WHEN {0} <> 1 THEN 's' ELSE '' END END",
+        value, plus(before, value), unit);
+  };
+  const std::string before_month = fmt::format("{} < 0", year);
+  const std::string before_day = fmt::format("({0} < 0 OR ({0} = 0 AND {1}))", month, before_month);
+  const std::string before_time = fmt::format("({0} < 0 OR ({0} = 0 AND {1}))", day, before_day);
+  const std::string time = fmt::format(
+      "CASE WHEN {0} <> 0 OR ({1} = 0 AND {2} = 0 AND {3} = 0) THEN "
+      "CASE WHEN {0} < 0 THEN '-' ELSE {4} END || "
+      "format('{{:02d}}:{{:02d}}:{{:02d}}', abs({0}) // 3600000000, abs({0}) // 60000000 % 60, "
+      "abs({0}) // 1000000 % 60) || CASE WHEN {0} % 1000000 <> 0 THEN "
+      "rtrim(format('.{{:06d}}', abs({0}) % 1000000), '0') ELSE '' END END",
+      micros, year, month, day, plus(before_time, micros));
+  return fmt::format("CASE WHEN {} IS NOT NULL THEN concat_ws(' ', {}, {}, {}, {}) END", name,
+                     count(year, "year", "false"), count(month, "mon", before_month),
+                     count(day, "day", before_day), time);
 }
 
 template <class T>
@@ -76,8 +105,7 @@ std::string postgres_text(const std::string& name, StorageType type) {
 }
 
 std::string widened(const std::string& name, StorageType from, StorageType to) {
-  const bool is_plain = to.kind != Storage::kVarchar || from.kind == Storage::kBoolean ||
-                        from.kind == Storage::kInterval;
+  const bool is_plain = to.kind != Storage::kVarchar || from.kind == Storage::kBoolean;
   if (is_plain) return "CAST(" + name + " AS " + sql_name(to) + ")";
   const std::string text = postgres_text(name, from);
   const bool is_floating = from.kind == Storage::kFloat || from.kind == Storage::kDouble;

@@ -3,8 +3,9 @@
 //
 // Canonical is PostgreSQL's text output (DateStyle ISO, TimeZone UTC, bytea hex), but
 //   float4, float8   the shortest digits that give the same bits back, as std::to_chars writes them
-//   numeric          without zeros behind the last digit of the fraction ("1.50" → "1.5"; NaN as it
-//   is) interval         "months days microseconds"
+//   numeric          without zeros behind the last digit of the fraction ("1.50" → "1.5"; NaN as
+//                    it is)
+//   interval         "months days microseconds"
 #pragma once
 
 #include <string>
@@ -15,7 +16,7 @@
 namespace millrace::duckdb {
 
 // SQL that gives column `name` (quoted) of a type in PostgreSQL's text; of types that PostgreSQL
-// has not, in DuckDB's. INTERVAL comes in its canonical form.
+// has not, in DuckDB's.
 std::string postgres_text(const std::string& name, StorageType type);
 
 // SQL that gives column `name` (quoted) as the wider type `to`, as the server casts it; for ALTER …
