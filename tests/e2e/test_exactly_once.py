@@ -178,7 +178,7 @@ class ExactlyOnce(ServerCase):
     def test_what_a_refused_transaction_has_let_go_is_read_again(self):
         kafka.create_topic(self.kafka, self.topic, 2, **{"max.message.bytes": "200000"})
         config = self.config(**{"max.request.size": "1000000", "batch.size": "100000",
-                                "transaction.boundary": "interval", "transaction.boundary.interval.ms": "5000"})
+                                "transaction.boundary": "interval", "transaction.boundary.interval.ms": "10000"})
         with self.streaming(self.begin(config)) as child:
             self.sql("insert into article values (1, 'x')")
             self.wait_ids(child, [1])  # what the snapshot had is committed
