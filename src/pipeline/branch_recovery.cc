@@ -1,9 +1,27 @@
 // What a branch does after an error of its sink. On the writer's thread.
+#include <algorithm>
+
 #include "base/log.h"
 #include "event/progress.h"
 #include "pipeline/branch.h"
 
 namespace millrace {
+
+namespace {
+
+// Whether both may be the same progress. Replays are no part of it here.
+bool stand_alike(const Progress& due, Progress stored) {
+  stored.erase(std::string(kReplayStream));
+  return std::ranges::equal(due, stored, [](const auto& one, const auto& other) {
+    const TableSet& tables = one.second.tables;
+    const TableSet& stored_tables = other.second.tables;
+    const bool may_differ = tables.is_known() && stored_tables.is_known();
+    return one.first == other.first && one.second.position == other.second.position &&
+           !(may_differ && tables != stored_tables);
+  });
+}
+
+}  // namespace
 
 // After a failure that may pass: wait, open again, hand over again what is not durable.
 bool Branch::recover(Error error, std::stop_token stop) {
@@ -57,18 +75,28 @@ Result<void> Branch::check_stored(const Progress& stored) const {
               "is behind with snapshot.mode=when_needed");
 }
 
-// A sink that keeps progress with its data may have made more durable than it could report.
+// A sink that keeps progress with its data may have made more durable than it could report: up to
+// the first place that looks like the stored one. A batch further on is no evidence, though it is
+// covered: heartbeats do not move the progress, and what comes again for a new table stands before
+// what others had.
 Result<void> Branch::forget_stored(const Progress& stored) {
   uint64_t last = 0;
-  for (Held& held : held_) {
+  Progress due = durable_;
+  bool is_reached = false;
+  for (const Held& held : held_) {
     const Batch& batch = *held.view.batch;
-    const bool repeats_whole = batch.stream != kSlotStream && batch.stream != kReplayStream;
-    if (!repeats_whole && covers(stored, batch)) last = held.view.seq();
+    is_reached = is_reached || stand_alike(due, stored);
+    const bool is_evidence =
+        batch.stream == kReplayStream || (batch.stream == kSlotStream && !is_reached);
+    if (is_evidence && covers(stored, batch)) last = held.view.seq();
+    if (batch.stream != kReplayStream) advance(due, batch);
   }
   if (auto taken = take_report({last}); !taken) return taken;
+  if (parts_.converter != nullptr) return {};  // records are stored by whole batches
+  Progress had = stored;
   for (Held& held : held_) {
-    // Records are stored by whole batches: a batch is covered or is not.
-    if (parts_.converter == nullptr) drop_delivered(held.view, stored);
+    drop_delivered(held.view, had);
+    advance(had, *held.view.batch);
   }
   return {};
 }

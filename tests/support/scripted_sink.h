@@ -19,6 +19,7 @@ struct SinkScript {
   std::atomic<bool> until_drained{false};     // `hold` ends then
   std::atomic<bool> lets_go{false};           // of what it holds it keeps what a transaction would
   std::atomic<int> takes_ms{0};               // for each batch
+  std::atomic<uint64_t> written{0};           // batches that it was handed, repeats too
   std::atomic<int> fail_polls{0};             // so many polls fail with `error`
   std::atomic<bool> fail_after_write{false};  // the failed poll had made durable what was written
   Error error{ErrorKind::kUnreachable, "scripted"};
@@ -52,6 +53,7 @@ class ScriptedSink : public Sink {
   Result<void> write(BatchView view) override {
     std::this_thread::sleep_for(Millis(script_.takes_ms));
     written_.push_back(std::move(view));
+    ++script_.written;
     return {};
   }
 
