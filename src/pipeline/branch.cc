@@ -223,7 +223,7 @@ void Branch::write_loop(std::stop_token stop) {
     }
     if (const auto taken = take_report(*report); !taken) return fail_with(taken.error());
   }
-  if (state_ != BranchState::kFailed) set_state(BranchState::kDone, "");
+  set_state(BranchState::kDone, "");
 }
 
 // The sink, and what its progress says about replays.
@@ -233,11 +233,12 @@ Result<void> Branch::open_once() {
   if (dead_letters() != nullptr) {
     if (auto done = dead_letters()->sink_opened(*progress); !done) return done;
   }
-  const std::lock_guard lock(mutex_);
-  sink_progress_ = std::move(*progress);
-  opened_ = true;
-  error_.clear();
-  state_ = BranchState::kRunning;
+  {
+    const std::lock_guard lock(mutex_);
+    sink_progress_ = std::move(*progress);
+    opened_ = true;
+  }
+  set_state(BranchState::kRunning, "");
   return {};
 }
 
@@ -347,15 +348,18 @@ void Branch::fail_with(const Error& error) {
   {
     const std::lock_guard lock(mutex_);
     failure_ = error;
+    state_ = BranchState::kFailed;
+    error_ = error.text();
   }
-  set_state(BranchState::kFailed, error.text());
   log::error("branch failed",
              {{"branch", options_.name}, {"kind", name(error.kind)}, {"error", error.text()}});
   durable_changed_.notify_all();
 }
 
+// A failure for good stays, whichever of the two threads had it.
 void Branch::set_state(BranchState state, std::string error) {
   const std::lock_guard lock(mutex_);
+  if (failure_) return;
   state_ = state;
   error_ = std::move(error);
 }

@@ -62,6 +62,18 @@ class LargeConverter : public Converter {
   const size_t bytes_;
 };
 
+// Cannot make anything of the second batch.
+class FailingConverter : public Converter {
+ public:
+  Result<void> convert(BatchView&) override {
+    if (++batches_ == 2) return fail(ErrorKind::kInternal, "no such type");
+    return {};
+  }
+
+ private:
+  int batches_ = 0;
+};
+
 // A pipeline over a MemorySource whose branches end in ScriptedSinks.
 struct Fixture {
   explicit Fixture(int transactions, size_t bytes_each = 100, size_t budget_bytes = 32 << 20)
@@ -367,6 +379,26 @@ TEST(Pipeline, BranchThatFailsForGoodLeavesTheOthersRunningAndTheSlotWhereItIs) 
       f.eventually([&] { return f.pipeline->status().branches[0].state == BranchState::kFailed; }));
   EXPECT_FALSE(f.pipeline->status().healthy());
   EXPECT_EQ(f.source->confirmed, 0U);
+  f.stop();
+}
+
+TEST(Pipeline, BranchThatHasFailedForGoodStaysSoWhenItsSinkIsBack) {
+  Fixture f(3);
+  SinkScript& bad = f.add("bad");
+  f.branches.back().parts.converter = std::make_unique<FailingConverter>();
+  f.add("good");
+  bad.hold = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] {
+    return bad.written == 1 && f.pipeline->status().branches[0].state == BranchState::kFailed;
+  }));
+  bad.fail_polls = 1;
+  ASSERT_TRUE(f.eventually([&] { return bad.written == 2; }));
+  bad.hold = false;
+  ASSERT_TRUE(f.eventually([&] { return !bad.seen().empty(); }));
+  EXPECT_EQ(f.pipeline->status().branches[0].state, BranchState::kFailed);
+  EXPECT_EQ(f.pipeline->status().branches[0].error, "no such type");
+  EXPECT_FALSE(f.pipeline->status().healthy());
   f.stop();
 }
 
