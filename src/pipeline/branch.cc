@@ -145,9 +145,13 @@ bool Branch::wait_durable(const Batch& batch, std::stop_token stop) const {
   return true;
 }
 
-bool Branch::drain(SteadyTime deadline) {
+void Branch::begin_drain() {
   draining_ = true;
   ready_.wake();
+}
+
+bool Branch::drain(SteadyTime deadline) {
+  begin_drain();
   std::unique_lock lock(mutex_);
   const bool has_ended = durable_changed_.wait_until(
       lock, deadline, [&] { return finished_ == given_ || state_ == BranchState::kFailed; });

@@ -127,7 +127,9 @@ class Branch {
   // Waits until everything up to this point of this stream is durable, or the branch ends.
   bool wait_durable(const Batch& batch, std::stop_token stop) const;
 
-  // No more batches come: makes durable what it has. True when it did so before the deadline.
+  // No more batches come: from now on it makes durable what it has.
+  void begin_drain();
+  // True when it did so before the deadline.
   bool drain(SteadyTime deadline);
   void stop();
 

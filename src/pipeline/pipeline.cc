@@ -273,6 +273,9 @@ void Pipeline::confirm() {
 Result<void> Pipeline::finish() {
   const auto deadline = steady_now() + options_.shutdown_timeout;
   std::string behind;
+  // All at once: one may wait for another, and one that is stuck uses up the time.
+  for (const auto& lane : lanes_)
+    lane->branch->begin_drain();
   for (const auto& lane : lanes_) {
     // Of what the others were given, one that is parked lacks some.
     if (lane->branch->drain(deadline) && !lane->parked()) continue;

@@ -521,6 +521,32 @@ TEST(Pipeline, StopThatCannotDrainNamesTheBranch) {
   EXPECT_NE(f.result.error().message.find("stuck"), std::string::npos);
 }
 
+TEST(Pipeline, StopDrainsABranchThatAnotherOneIsAfterInWhateverOrderTheyStand) {
+  Fixture f(3);
+  f.source->finish_at_end = false;
+  SinkScript& second = f.add("second", "first");
+  SinkScript& first = f.add("first");
+  first.hold = first.until_drained = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().events == 3; }));
+  f.stop();
+  EXPECT_TRUE(f.result) << f.result.error().text();
+  EXPECT_EQ(second.seen(), commits(3));
+}
+
+TEST(Pipeline, ABranchThatCannotDrainDeniesItToNoOther) {
+  Fixture f(3);
+  f.add("stuck").hold = true;
+  SinkScript& other = f.add("other");
+  other.hold = other.until_drained = true;
+  f.start();
+  ASSERT_TRUE(f.eventually([&] { return f.pipeline->status().events == 3; }));
+  f.stop();
+  ASSERT_FALSE(f.result);
+  EXPECT_TRUE(f.result.error().message.ends_with(": stuck")) << f.result.error().text();
+  EXPECT_EQ(other.seen(), commits(3));
+}
+
 TEST(Pipeline, UnknownAfterIsAnError) {
   Fixture f(1);
   f.add("mail", "nobody");
