@@ -58,6 +58,7 @@ void Branch::stop() {
   durable_changed_.notify_all();
   if (transformer_.joinable()) transformer_.join();
   if (writer_.joinable()) writer_.join();
+  set_state(BranchState::kDone, "");
 }
 
 // --- the reader's side
@@ -227,7 +228,6 @@ void Branch::write_loop(std::stop_token stop) {
     }
     if (const auto taken = take_report(*report); !taken) return fail_with(taken.error());
   }
-  set_state(BranchState::kDone, "");
 }
 
 // The sink, and what its progress says about replays.

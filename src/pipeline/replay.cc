@@ -20,10 +20,13 @@ Result<void> check_running(const Branch& branch) {
 
 Result<std::vector<LetterOutcome>> wait_for(Branch& branch, uint64_t number, SteadyTime deadline) {
   while (true) {
+    const BranchState state = branch.state();  // before the look: what ends with it counts
     auto ended =
         branch.dead_letters()->wait_replay(number, std::min(deadline, steady_now() + kLookEvery));
     if (ended) return std::move(*ended);
-    if (branch.state() == BranchState::kFailed) return Failure(check_running(branch).error());
+    if (state == BranchState::kFailed || state == BranchState::kDone) {
+      return Failure(check_running(branch).error());
+    }
     if (steady_now() < deadline) continue;
     return fail(
         ErrorKind::kUnreachable, "the replay has not ended yet",
