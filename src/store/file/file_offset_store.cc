@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/durable_file.h"
+#include "store/file/file_lock.h"
 #include "store/file/java_map.h"
 #include "store/offset_map.h"
 
@@ -33,6 +34,9 @@ class FileOffsetStore final : public OffsetStore {
   }
 
   Result<void> save(const Progress& progress) override {
+    if (auto made = make_folder(); !made) return made;
+    const auto lock = FileLock::take(path_);
+    if (!lock) return std::unexpected(lock.error());
     auto map = read();
     if (!map) return std::unexpected(map.error());
     const auto entry = find(*map);
@@ -41,7 +45,6 @@ class FileOffsetStore final : public OffsetStore {
     } else {
       entry->second = to_offset_map(progress, entry->second.value_or(""));
     }
-    if (auto made = make_folder(); !made) return made;
     return replace_file(path_, write_java_map(*map));
   }
 

@@ -16,9 +16,9 @@ struct FileOffsetOptions {
   std::string server;     // topic.prefix
 };
 
-// Stores on one file must be used by one thread at a time: each save reads the file, changes its
-// own key, and writes the file. Errors of load and save: kIo, or kProtocol when the file holds
-// something else.
+// Each save reads the file, changes its own key, and writes the file, under a lock (file_lock.h):
+// stores of several processes and threads may share one. Errors of load and save: kIo, kProtocol
+// when the file holds something else, kBusy when another one keeps the lock for seconds.
 std::unique_ptr<OffsetStore> make_file_offset_store(FileOffsetOptions options);
 
 }  // namespace millrace

@@ -1,11 +1,15 @@
 #include "store/file/file_offset_store.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/durable_file.h"
 #include "store/file/java_map.h"
@@ -55,6 +59,34 @@ TEST_F(FileOffsetStoreTest, ConnectorsShareAFile) {
   EXPECT_EQ(store("a")->load(), at(300));
   EXPECT_EQ(store("b")->load(), at(200));
   EXPECT_EQ(read_java_map(**read_whole_file(path()))->size(), 2U);
+}
+
+TEST_F(FileOffsetStoreTest, ConnectorsOfSeveralProcessesShareAFile) {
+  constexpr Lsn kSaves = 200;
+  std::atomic<int> failed{0};
+  const auto save_all = [&](const std::string& connector) {
+    const auto own = store(connector);
+    for (Lsn lsn = 1; lsn <= kSaves; ++lsn)
+      failed += own->save(at(lsn)) ? 0 : 1;
+  };
+  {
+    const std::jthread one(save_all, "a");
+    const std::jthread two(save_all, "b");
+  }
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(store("a")->load(), at(kSaves));
+  EXPECT_EQ(store("b")->load(), at(kSaves));
+}
+
+TEST_F(FileOffsetStoreTest, AFileThatAnotherProcessKeepsLockedIsTriedAgainLater) {
+  ASSERT_TRUE(store("a")->save(at(100)));
+  const int other = ::open((path() + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+  ASSERT_EQ(::flock(other, LOCK_EX), 0);
+  const auto saved = store("a")->save(at(200));
+  ::close(other);
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().kind, ErrorKind::kBusy);
+  EXPECT_TRUE(store("a")->save(at(200)));
 }
 
 TEST_F(FileOffsetStoreTest, ANullValueIsAReset) {
