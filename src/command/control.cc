@@ -48,10 +48,10 @@ http::Handler public_handler(const Pipeline& pipeline) {
   return [&pipeline](const http::Request& request) { return answer_public(pipeline, request); };
 }
 
-http::Handler control_handler(Pipeline& pipeline, const Assembly& assembly) {
-  return [&pipeline, &assembly](const http::Request& request) {
+http::Handler control_handler(Pipeline& pipeline, const Assembly& assembly, std::stop_token stop) {
+  return [&pipeline, &assembly, stop = std::move(stop)](const http::Request& request) {
     if (request.method == "POST" && request.path == "/query")
-      return answer_query(assembly, request);
+      return answer_query(assembly, request, stop);
     if (request.method == "POST" && request.path == "/verify")
       return answer_verify(pipeline, assembly, request);
     if (request.method == "POST" && request.path.starts_with("/dead-letters/"))

@@ -3,6 +3,7 @@
 // open, and what dead-letters asks of the branches.
 #pragma once
 
+#include <stop_token>
 #include <string>
 
 #include "assembly.h"
@@ -10,8 +11,8 @@
 
 namespace millrace {
 
-// `pipeline` and `assembly` outlive the handler.
+// `pipeline` and `assembly` outlive the handler. `stop` ends a query that is being answered.
 http::Handler public_handler(const Pipeline& pipeline);
-http::Handler control_handler(Pipeline& pipeline, const Assembly& assembly);
+http::Handler control_handler(Pipeline& pipeline, const Assembly& assembly, std::stop_token stop);
 
 }  // namespace millrace

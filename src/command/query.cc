@@ -32,8 +32,9 @@ Result<QueryResult> query_anyhow(const Assembly& assembly, const std::string& sq
 
 }  // namespace
 
-http::Response answer_query(const Assembly& assembly, const http::Request& request) {
-  auto result = query_warehouse(warehouse_file(assembly.config), request.body);
+http::Response answer_query(const Assembly& assembly, const http::Request& request,
+                            const std::stop_token& stop) {
+  auto result = query_warehouse(warehouse_file(assembly.config), request.body, stop);
   if (result) return {200, "application/json", to_json(*result)};
   return {400, "application/json",
           fmt::format(R"({{"error":{}}})", json_quoted(result.error().text()))};

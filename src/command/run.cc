@@ -65,8 +65,9 @@ Result<void> serve_and_run(const Assembly& assembly, std::stop_token stop) {
   MemoryBudget budget(static_cast<size_t>(assembly.options.memory_max.value));
   auto pipeline = build_pipeline(assembly, budget);
   if (!pipeline) return std::unexpected(pipeline.error());
+  std::stop_source ended;
   auto control = http::Server::start("unix:" + control_socket(assembly),
-                                     control_handler(**pipeline, assembly));
+                                     control_handler(**pipeline, assembly, ended.get_token()));
   if (!control)
     log::warn("verify and query cannot reach this process", {{"error", control.error().text()}});
   std::unique_ptr<http::Server> server;
@@ -76,8 +77,10 @@ Result<void> serve_and_run(const Assembly& assembly, std::stop_token stop) {
     server = std::move(*started);
     log::info("listening", {{"address", server->address()}});
   }
-  std::jthread reporter([&](std::stop_token ended) { report_progress(**pipeline, ended); });
-  return (*pipeline)->run(stop);
+  std::jthread reporter([&](std::stop_token done) { report_progress(**pipeline, done); });
+  auto result = (*pipeline)->run(stop);
+  ended.request_stop();
+  return result;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <stop_token>
 #include <string_view>
 
 #include "assembly.h"
@@ -11,8 +12,9 @@
 namespace millrace {
 
 // POST /query, the SQL as the body: {"columns":["a",…],"rows":[["1",null],…]}, every value as
-// DuckDB's text. 400 {"error":…} when the statement is refused.
-http::Response answer_query(const Assembly& assembly, const http::Request& request);
+// DuckDB's text. 400 {"error":…} when the statement is refused, or ended by `stop`.
+http::Response answer_query(const Assembly& assembly, const http::Request& request,
+                            const std::stop_token& stop);
 
 // POST /verify?branch=NAME (none: all): a VerifyReport as JSON; 503 {"error":…,"cure":…} when it
 // could not be made. Takes as long as reading the tables does.

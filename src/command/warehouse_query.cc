@@ -85,7 +85,8 @@ std::string as_table(const QueryResult& result) {
 
 }  // namespace
 
-Result<QueryResult> query_warehouse(const std::string& file, const std::string& sql) {
+Result<QueryResult> query_warehouse(const std::string& file, const std::string& sql,
+                                    const std::stop_token& stop) {
   auto database = duckdb::Database::open(file, {});
   if (!database) return std::unexpected(database.error());
   QueryResult out;
@@ -97,7 +98,7 @@ Result<QueryResult> query_warehouse(const std::string& file, const std::string& 
   };
   const auto done = duckdb::query_rows(
       **database, sql,
-      {.columns = [&](const auto& names) { out.columns = names; }, .row = take_row});
+      {.columns = [&](const auto& names) { out.columns = names; }, .row = take_row}, stop);
   if (!done) return std::unexpected(done.error());
   return out;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ struct QueryResult {
 };
 
 // Opens the file, or shares the handle of this process.
-Result<QueryResult> query_warehouse(const std::string& file, const std::string& sql);
+Result<QueryResult> query_warehouse(const std::string& file, const std::string& sql,
+                                    const std::stop_token& stop = {});
 
 std::string to_json(const QueryResult& result);
 // Of a text that to_json() made.

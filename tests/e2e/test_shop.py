@@ -3,8 +3,9 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 
-from support import waiting, warehouse
+from support import program, waiting, warehouse
 from support.case import ServerCase
 from support.smtp import Mailbox
 
@@ -217,6 +218,16 @@ class Shop(ServerCase):
         out = self.millrace("query", SHOP / "pipeline.toml", "SELECT * FROM nothing_here")
         self.assertNotEqual(out.returncode, 0)
         self.assertIn("nothing_here", out.stderr)
+
+    def test_a_long_query_does_not_hold_the_end_up(self):
+        child = self.streaming(self.shop())
+        self.wait_confirmed(child)
+        with program.Millrace("query", SHOP / "pipeline.toml", "SELECT sum(i) FROM range(1000000000000) t(i)", env=self.env) as query:
+            time.sleep(1)
+            self.assertIsNone(query.ended(), query.stderr())
+            self.assertEqual(child.stop(limit=20), 0, child.stderr())
+            self.assertEqual(query.wait(limit=20), 4)
+            self.assertIn("stopped", query.stderr())
 
     def test_verify_equal_running_and_stopped(self):
         child = self.streaming(self.shop())

@@ -224,6 +224,9 @@ class Connection {
   Result<void> commit();
   void roll_back();
 
+  // Ends what runs on it, soon and with an error. Any thread.
+  void interrupt() { database_->api().interrupt(handle_); }
+
   Database& database() { return *database_; }
 
   const std::shared_ptr<Database>& shared_database() const { return database_; }

@@ -59,7 +59,8 @@ Result<void> read_stream(Statement& statement, size_t columns, const RowReader& 
   }
 }
 
-Result<void> run_query(Connection& connection, const std::string& sql, const RowReader& reader) {
+Result<void> run_query(Connection& connection, const std::string& sql, const RowReader& reader,
+                       const std::stop_token& stop) {
   auto count = connection.count_statements(sql);
   if (!count) return Failure(count.error());
   if (*count != 1)
@@ -75,20 +76,29 @@ Result<void> run_query(Connection& connection, const std::string& sql, const Row
   const auto names = statement->column_names();
   reader.columns(names);
   auto text = connection.prepare(as_text(sql, names.size()));
+  // Only what runs already is interrupted.
+  if (stop.stop_requested()) return fail(ErrorKind::kStopped, "stopped before it began");
   return text ? read_stream(*text, names.size(), reader)
               : read_plain(*statement, names.size(), reader);
 }
 
 }  // namespace
 
-Result<void> query_rows(Database& database, const std::string& sql, const RowReader& reader) {
+Result<void> query_rows(Database& database, const std::string& sql, const RowReader& reader,
+                        const std::stop_token& stop) {
   auto connection = database.connect();
   if (!connection) return Failure(connection.error());
   if (auto begun = connection->execute("BEGIN TRANSACTION READ ONLY"); !begun) {
     return Failure(begun.error());
   }
-  auto done = run_query(*connection, sql, reader);
+  Result<void> done;
+  {
+    const std::stop_callback ends(stop, [&] { connection->interrupt(); });
+    done = run_query(*connection, sql, reader, stop);
+  }
   connection->roll_back();
+  if (!done && stop.stop_requested())
+    return fail(ErrorKind::kStopped, "stopped before it was done");
   return done;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,9 @@ struct RowReader {
 
 // Runs one SELECT (WITH, FROM, VALUES, SHOW, DESCRIBE, SUMMARIZE, PRAGMA table_info, EXPLAIN) on a
 // connection of its own, in a read-only transaction; sees what is committed. Rows are streamed.
-// Errors: kConfig when the text is anything else, or DuckDB's sentence.
-Result<void> query_rows(Database& database, const std::string& sql, const RowReader& reader);
+// Errors: kConfig when the text is anything else, or DuckDB's sentence; kStopped when `stop` has
+// ended it.
+Result<void> query_rows(Database& database, const std::string& sql, const RowReader& reader,
+                        const std::stop_token& stop = {});
 
 }  // namespace millrace::duckdb

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stop_token>
+#include <thread>
+
+#include "base/clock.h"
 #include "wire/duckdb/test_rows.h"
 
 namespace millrace::duckdb {
@@ -60,6 +64,22 @@ TEST_F(QueryTest, EveryTypeIsShownAsText) {
 
 TEST_F(QueryTest, RowsAreStreamedUntilTheReaderHasEnough) {
   EXPECT_THAT(ask("SELECT i FROM range(100000000000) t(i)", 2), ElementsAre("i", "0", "1"));
+}
+
+TEST_F(QueryTest, AStopEndsAStatementThatTakesLong) {
+  std::stop_source stop;
+  const std::jthread stopper([&] {
+    std::this_thread::sleep_for(Millis(200));
+    stop.request_stop();
+  });
+  const auto begun = steady_now();
+  const auto done = query_rows(*database_, "SELECT sum(i) FROM range(100000000000) t(i)",
+                               {.columns = [](const auto&) {}, .row = [](TextRow) { return true; }},
+                               stop.get_token());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kStopped);
+  EXPECT_LT(steady_now() - begun, Millis(10000));
+  EXPECT_THAT(ask("SELECT 1 AS x"), ElementsAre("x", "1"));
 }
 
 TEST_F(QueryTest, WhatWritesIsRefused) {
