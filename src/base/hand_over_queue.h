@@ -57,12 +57,6 @@ class HandOverQueue {
     changed_.notify_one();
   }
 
-  void clear() {
-    std::deque<T> dropped;
-    const std::lock_guard lock(mutex_);
-    dropped.swap(items_);
-  }
-
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;

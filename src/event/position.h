@@ -33,7 +33,7 @@ struct Position {
 enum class SnapshotPhase : uint8_t { kNone, kRunning, kCompleted };
 
 // Where a stream stands: what is stored, by a sink with its data or by a store, and given back at
-// the next start. Made of what Debezium's offset is made of, and our ordinal (DESIGN: I2).
+// the next start. Made of what Debezium's offset is made of, and our ordinal (I2).
 struct Offset {
   Position position;
   Lsn lsn = 0;       // of the last event (XLogData start)

@@ -72,7 +72,7 @@ class Branch {
   Branch(BranchOptions options, BranchParts parts);
   ~Branch();
 
-  // Starts the threads; the sink is opened by the writer. progress(): known once it is open.
+  // Starts the threads; the sink is opened by the writer. sink_progress(): known then.
   void start();
 
   // What the sink holds together with its data: {} until opened() (or for a sink that keeps none).

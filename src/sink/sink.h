@@ -13,7 +13,7 @@
 
 namespace millrace {
 
-// Takes what a sink refuses. Durable when flush() returns. One a branch; the writer's thread only.
+// Takes what a sink refuses. Durable when flush() returns. One a branch; any thread.
 class DeadLetters {
  public:
   virtual ~DeadLetters() = default;

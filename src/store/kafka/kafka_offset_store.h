@@ -36,7 +36,7 @@ inline constexpr FieldSpec kKafkaOffsetFields[] = {
 KafkaOffsetConfig parse_kafka_offsets(const Settings& settings, Problems& problems,
                                       std::string_view key_prefix = {});
 
-// One topic with its producer; shared by the stores of all branches. One thread at a time.
+// One topic with its producer. One thread at a time.
 class OffsetTopic;
 
 std::shared_ptr<OffsetTopic> make_offset_topic(KafkaOffsetConfig config);

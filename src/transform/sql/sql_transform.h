@@ -1,5 +1,5 @@
-// SQL as a transform, for sinks that are no DuckDB (DESIGN: SQL as the transform language): each
-// change becomes the rows that the branch's statement makes of it, in the order of the changes.
+// SQL as a transform, for sinks that are no DuckDB: each change becomes the rows that the branch's
+// statement makes of it, in the order of the changes.
 // Kept tables can be joined where the transform works on the warehouse file that another branch
 // keeps; without a file it works in memory.
 //

@@ -1,5 +1,4 @@
-// The relation `changes` of a branch's SQL (DESIGN: SQL as the transform language): the row changes
-// of one table in one batch.
+// The relation `changes` of a branch's SQL: the row changes of one table in one batch.
 //
 //   op           VARCHAR      c u d r (and t, where truncates are asked for: all rows of the table
 //   are gone) ts           TIMESTAMP    commit time, UTC (r: when the snapshot was taken) lsn, seq
