@@ -48,8 +48,10 @@ std::optional<ExactlyOnce> parse_exactly_once(const Settings& settings,
   if (const auto told = client.find("enable.idempotence");
       told != client.end() && told->second == "false") {
     problems.push_back(kafka::client_problem(settings, kafka::ClientRole::kProducer, key_prefix,
-                                             "enable.idempotence",
-                                             "is false, and transactions need it", "remove it"));
+                                             {.key = "enable.idempotence",
+                                              .origin = "",
+                                              .message = "is false, and transactions need it",
+                                              .cure = "remove it"}));
   }
   const Millis timeout = transaction_timeout(client);
   if (read.boundary == TransactionBoundary::kInterval && Millis(read.interval_ms) >= timeout) {

@@ -13,9 +13,13 @@ void check_linger(const Settings& settings, const kafka::Properties& client,
   const int64_t timeout = kafka::number_of(client, "message.timeout.ms", 0);
   if (timeout <= 0 || linger < timeout) return;
   problems.push_back(kafka::client_problem(
-      settings, kafka::ClientRole::kProducer, key_prefix, "delivery.timeout.ms",
-      fmt::format("is {}, and linger.ms {}: nothing would ever be sent", timeout, linger),
-      "set delivery.timeout.ms to linger.ms + request.timeout.ms or more, or lower linger.ms"));
+      settings, kafka::ClientRole::kProducer, key_prefix,
+      {.key = "delivery.timeout.ms",
+       .origin = "",
+       .message =
+           fmt::format("is {}, and linger.ms {}: nothing would ever be sent", timeout, linger),
+       .cure = "set delivery.timeout.ms to linger.ms + request.timeout.ms or more, or lower "
+               "linger.ms"}));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "wire/kafka/jaas.h"
@@ -166,18 +167,17 @@ std::span<const std::string_view> client_property_names() {
 }
 
 Problem client_problem(const Settings& settings, ClientRole role, std::string_view key_prefix,
-                       std::string_view name, std::string message, std::string cure) {
-  Problem out{Problem::Severity::kError, fmt::format("{}{}", key_prefix, name), "",
-              std::move(message), std::move(cure)};
+                       Problem problem) {
+  const std::string name = std::exchange(problem.key, fmt::format("{}{}", key_prefix, problem.key));
   const std::string prefix(prefix_of(role));
   for (const std::string& before : {std::string(), prefix, prefix + "override."}) {
     const std::string key = fmt::format("{}{}", before, name);
     const Setting* given = settings.find(key);
     if (given == nullptr) continue;
-    out.key = fmt::format("{}{}", key_prefix, key);
-    out.origin = given->origin;
+    problem.key = fmt::format("{}{}", key_prefix, key);
+    problem.origin = given->origin;
   }
-  return out;
+  return problem;
 }
 
 int64_t number_of(const Properties& properties, std::string_view name, int64_t otherwise) {

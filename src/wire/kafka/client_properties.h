@@ -31,9 +31,10 @@ Properties client_properties(const Settings& settings, ClientRole role, std::str
 // Every setting that client_properties() reads, for find_unknown(); prefixes end with '*'.
 std::span<const std::string_view> client_property_names();
 
-// What is wrong with one of these settings, told where it stands: at the name that wins.
+// A problem of one of these settings (`key` is its name), told where it stands: at the name that
+// wins.
 Problem client_problem(const Settings& settings, ClientRole role, std::string_view key_prefix,
-                       std::string_view name, std::string message, std::string cure);
+                       Problem problem);
 
 // What a property says; `otherwise` where it is not there, or is no number.
 int64_t number_of(const Properties& properties, std::string_view name, int64_t otherwise);
