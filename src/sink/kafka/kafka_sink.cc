@@ -310,8 +310,10 @@ void KafkaSink::wait(SteadyTime deadline) {
   } else if (!is_done && transaction_) {
     until = std::min(deadline, now + kLook);
   }
-  // Also when the time has gone into a topic that is waited for.
-  if (waits && flushes_.is_due(in_flight_, is_busy_, now)) {
+  // Where there is no time to wait, more is to come at once; or it has gone into a topic that is
+  // waited for.
+  const bool may_flush = waits && (until > now || waits_for_topic());
+  if (may_flush && flushes_.is_due(in_flight_, is_busy_, now)) {
     producer_->flush(flushes_.begin_flush(in_flight_, now));
   } else if (transaction_ || !is_done) {
     producer_->client().poll(until);
