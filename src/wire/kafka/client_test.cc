@@ -14,6 +14,8 @@
 #include <thread>
 #include <utility>
 
+#include "tests/support/loopback.h"
+
 namespace millrace::kafka {
 namespace {
 
@@ -45,7 +47,6 @@ class ScriptedBroker {
  public:
   // One for each connection; the last for all that follow.
   explicit ScriptedBroker(std::vector<Login> logins) {
-    listen();
     thread_ = std::jthread([this, logins = std::move(logins)] {
       for (size_t i = 0; serve(logins[std::min(i, logins.size() - 1)]); ++i) {
       }
@@ -53,9 +54,8 @@ class ScriptedBroker {
   }
 
   ~ScriptedBroker() {
-    ::shutdown(listener_, SHUT_RDWR);
+    listener_.end();
     thread_.join();
-    ::close(listener_);
   }
 
   ScriptedBroker(const ScriptedBroker&) = delete;
@@ -63,7 +63,7 @@ class ScriptedBroker {
 
   std::unique_ptr<Client> client() const {
     auto made = Client::open(ClientRole::kProducer,
-                             {{"bootstrap.servers", fmt::format("127.0.0.1:{}", port_)},
+                             {{"bootstrap.servers", fmt::format("127.0.0.1:{}", listener_.port())},
                               {"security.protocol", "sasl_plaintext"},
                               {"sasl.mechanism", "PLAIN"},
                               {"sasl.username", "u"},
@@ -74,23 +74,9 @@ class ScriptedBroker {
   }
 
  private:
-  void listen() {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    ASSERT_GE(listener_, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    ASSERT_EQ(::bind(listener_, generic, length), 0);
-    ASSERT_EQ(::listen(listener_, 8), 0);
-    ::getsockname(listener_, generic, &length);
-    port_ = ntohs(address.sin_port);
-  }
-
   // False: no more connections.
   bool serve(Login login) const {
-    const int peer = ::accept(listener_, nullptr, nullptr);
+    const int peer = listener_.accept();
     if (peer < 0) return false;
     for (std::string asked = frame(peer); !asked.empty(); asked = frame(peer)) {
       const char kind = asked[1];
@@ -113,7 +99,7 @@ class ScriptedBroker {
     if (kind == kHandshake) {
       return int16(login == Login::kRefused ? kUnsupportedMechanism : 0) + int32(1) + text("OTHER");
     }
-    return int32(1) + int32(1) + text("127.0.0.1") + int32(port_) + int32(0);
+    return int32(1) + int32(1) + text("127.0.0.1") + int32(listener_.port()) + int32(0);
   }
 
   static void send(int peer, const std::string& bytes) {
@@ -128,8 +114,7 @@ class ScriptedBroker {
     return out;
   }
 
-  int listener_ = -1;
-  uint16_t port_ = 0;
+  LoopbackListener listener_;
   std::jthread thread_;
 };
 

@@ -2,15 +2,15 @@
 // the startup message and writes bytes. What needs a real PostgreSQL is tested end to end.
 #include "wire/postgres/connection.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <thread>
+
+#include "tests/support/loopback.h"
 
 namespace millrace::postgres {
 namespace {
@@ -41,27 +41,16 @@ class ScriptedServer {
  public:
   // Answers the startup with `first`, each later message with the next of `answers`, then closes.
   explicit ScriptedServer(std::string first, std::vector<std::string> answers = {}) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(::bind(listener_, generic, length), 0);
-    EXPECT_EQ(::listen(listener_, 1), 0);
-    ::getsockname(listener_, generic, &length);
-    port_ = ntohs(address.sin_port);
     answers.insert(answers.begin(), std::move(first));
     thread_ = std::jthread([this, answers = std::move(answers)] { serve(answers); });
   }
 
   ~ScriptedServer() {
-    ::shutdown(listener_, SHUT_RDWR);
+    listener_.end();
     thread_.join();
-    ::close(listener_);
   }
 
-  std::string port() const { return std::to_string(port_); }
+  std::string port() const { return std::to_string(listener_.port()); }
 
   ConnectOptions options() const {
     ConnectOptions out;
@@ -73,7 +62,7 @@ class ScriptedServer {
 
  private:
   void serve(const std::vector<std::string>& answers) const {
-    const int peer = ::accept(listener_, nullptr, nullptr);
+    const int peer = listener_.accept();
     if (peer < 0) return;
     std::array<char, 4096> buffer{};
     for (const std::string& answer : answers) {
@@ -83,8 +72,7 @@ class ScriptedServer {
     ::close(peer);
   }
 
-  int listener_ = -1;
-  uint16_t port_ = 0;
+  LoopbackListener listener_;
   std::jthread thread_;
 };
 
