@@ -12,6 +12,8 @@ namespace millrace {
 class LoopbackListener {
  public:
   LoopbackListener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    EXPECT_GE(fd_, 0);
+    if (fd_ < 0) return;
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
