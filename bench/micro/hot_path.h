@@ -41,7 +41,7 @@ class HotPath {
   size_t bytes_ = 0;
 };
 
-// Of memory.max's default; the batches' and the records'.
+// The batches' and the records', together.
 MemoryBudget& budget();
 
 std::unique_ptr<Converter> json(bool schemas);

@@ -4,12 +4,12 @@
   bench stream   [--table inventory] [--changes 1000000] backlog in the WAL -> all changes in the topic
   bench sink file|stdout|mirror|history                  the same backlog to a sink without Kafka, beside its halves
   bench memory transaction|rows|value|tables|wide-tables|away
-                                                         the peak where others fail (a row of 5 M changes, 1 MB rows, one of
+                                                         the peak where others fail (5 M rows in a transaction, 1 MB rows, one of
                                                          100 MB, 5,000 tables, ten snapshots at once, Kafka away for 5 min)
   bench startup                                          process launch -> first record (10-row table)
   bench latency  [--rate 1000] [--for 30]                commit -> record received by a consumer
   bench growth rows|columns|tables|values|branches       time, CPU and memory as the work grows, and the exponent of their growth
-  bench limits snapshot|stream|kafka                     what the machine allows without any SUT
+  bench limits snapshot|stream                           what the machine allows without any SUT
 Common: --sut NAME (bench/sut/NAME, default millrace), --runs N, --schemas (records with schemas),
 --set KEY=VALUE (connector setting, repeatable), --label TEXT (kept in the result).
 --beside (stream, snapshot): after each run the limits, on the same data: PostgreSQL alone (pg_recvlogical on
@@ -23,7 +23,7 @@ $RIG_HOME/results.jsonl. A SUT is a folder with two executables:
   stop               end it, and everything it started.
 "seconds" counts from that moment to the last record in the topic; "seconds_total" from launch.
 """
-import argparse, os, re, statistics, subprocess, time
+import argparse, functools, os, re, statistics, subprocess, time
 from confluent_kafka import TopicPartition
 from databases import snapshot_db, sql, stream_db
 from growth import growth
@@ -41,20 +41,20 @@ ONCE = ["exactly.once.support=required", "offset.storage.topic=bench_offsets", "
         "offset.storage.replication.factor=1"]
 
 
-def timed(s, a, scenario, events, records, limit=None, **more):
-    """Start the SUT, wait for its records, print the result line. `limit`: PostgreSQL alone, (name, seconds, use)."""
+def timed(s, a, scenario, events, records, limits=None, **more):
+    """Start the SUT, wait for its records, print the result line. `limits`: limits.beside without what this run makes."""
     try:
         warm()
         s.start()
-        first, last = s.wait(records)
+        first, early, last = s.wait(records)
         use = s.usage()
         mean = sizes(s.topic, records)
         sec, mb = last - s.started, mean * records / 1e6
         if a.beside:
             s.halt()
-            more.update(beside(s, limit, events / sec, events, use["cpu_s_run"]))
+            more.update(limits(events / sec, events, use["cpu_s_run"]))
         return emit(a, scenario, seconds=round(sec, 2), events=events, events_per_s=round(events / sec),
-             mb_per_s=round(mb / sec, 1), steady_events_per_s=round(events / max(last - first, 0.02)),
+             mb_per_s=round(mb / sec, 1), steady_events_per_s=round(events * (records - early) / records / max(last - first, 0.02)),
              seconds_total=round(last - s.launched, 2), first_record_s=round(first - s.launched, 2),
              record_bytes=round(mean), schemas=a.schemas, shape=a.shape, **more, **use)
     finally:
@@ -63,8 +63,9 @@ def timed(s, a, scenario, events, records, limit=None, **more):
 
 def snapshot(a):
     db = snapshot_db(a.table, a.rows)
-    timed(Sut(a, db, a.table, **{"snapshot.mode": "initial_only" if a.only else "initial"}), a,
-          "snapshot", a.rows, a.rows, lambda: ("copy", *copy_alone(db, a.table, "binary")), table=a.table)
+    s = Sut(a, db, a.table, **{"snapshot.mode": "initial_only" if a.only else "initial"})
+    limit = lambda: ("copy", copy_alone(db, a.table, "binary")[0])
+    timed(s, a, "snapshot", a.rows, a.rows, functools.partial(beside, s, limit, 1), table=a.table)
 
 
 def stream(a):
@@ -74,7 +75,8 @@ def stream(a):
     sql(db, "select pg_copy_logical_replication_slot(%s, %s)", db + "_master", s.name)
     # a delete is two records, the second a tombstone, unless the connector was told otherwise
     records = a.changes + (a.changes // 20 if s.config.get("tombstones.on.delete", "true") == "true" else 0)
-    return timed(s, a, "stream", a.changes, records, lambda: ("pg_recvlogical", *recvlogical(db)[:2]), table=a.table)
+    limit = lambda: ("pg_recvlogical", recvlogical(db)[0])
+    return timed(s, a, "stream", a.changes, records, functools.partial(beside, s, limit, 0.6), table=a.table)
 
 
 def startup(a):
@@ -84,7 +86,7 @@ def startup(a):
 def latency(a):
     db = snapshot_db("products", 10)
     s = Sut(a, db, "products", **{"snapshot.mode": "no_data"})
-    warm, insert = 5, "insert into products(name, weight) values ('load', 1.5)"
+    unmeasured, insert = 5, "insert into products(name, weight) values ('load', 1.5)"
     seen = {}
     uuid = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
     c = consumer(**{"fetch.wait.max.ms": 100, "auto.offset.reset": "earliest"})
@@ -97,6 +99,7 @@ def latency(a):
                 now = time.time()
                 seen.setdefault(uuid.search(m.key() or m.value())[0].decode(), (now, m.timestamp()[1] / 1000))
     try:
+        warm()
         s.start()
         c.assign([TopicPartition(s.topic, 0, 0)])
         end = time.time() + 60                       # it streams as soon as a row comes through
@@ -108,7 +111,7 @@ def latency(a):
         script.write_text(insert + ";\n")
         before, begin = cpu(s.pid), time.time()
         load = subprocess.Popen([*pg_tool("pgbench", db)[:-2], "-n",
-                                 "-f", script, "-R", str(a.rate), "-c", "8", "-j", "1", "-T", str(warm + a.seconds),
+                                 "-f", script, "-R", str(a.rate), "-c", "8", "-j", "1", "-T", str(unmeasured + a.seconds),
                                  db], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         drain(lambda: load.poll() is not None)
         used = cpu(s.pid) - before
@@ -116,7 +119,7 @@ def latency(a):
         total, end = len(seen) + len(rows - seen.keys()), time.time() + 60
         drain(lambda: len(seen) >= total or time.time() > end)
         rows = sql(db, "select id::text, extract(epoch from pg_xact_commit_timestamp(xmin))::float8 from products "
-                   "where pg_xact_commit_timestamp(xmin) > to_timestamp(%s)", begin + warm)
+                   "where pg_xact_commit_timestamp(xmin) > to_timestamp(%s)", begin + unmeasured)
         got = sorted((seen[i][0] - t) * 1000 for i, t in rows if i in seen)
         stamp = sorted((seen[i][1] - t) * 1000 for i, t in rows if i in seen)
         at = lambda v, q: round(v[min(len(v) - 1, int(len(v) * q))], 1)
@@ -149,18 +152,22 @@ def once(a, scenario):
         if len(values) == 2:
             least, exactly = (statistics.median(v) for v in values.values())
             print(f"{field:12} at least once {least:8.2f}   exactly once {exactly:8.2f}   {100 * (exactly / least - 1):+6.1f} %   {values}")
+    rates = [[line.get("steady_events_per_s", 0) for line in of] for of in lines.values()]
+    ratios = [exactly / least for least, exactly in zip(*rates) if least]
+    if ratios:
+        print(f"exactly once / at least once, changes a second after the first ones: median {statistics.median(ratios):.2f} of "
+              + ", ".join(f"{ratio:.2f}" for ratio in ratios))
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("scenario", choices=["snapshot", "stream", "sink", "memory", "growth", "startup", "latency", "limits", "prepare"])
-    p.add_argument("what", nargs="?", choices=["snapshot", "stream", "kafka", "file", "stdout", "mirror", "history", *{**KINDS, **POINTS}])
+    p.add_argument("what", nargs="?", choices=["snapshot", "stream", "file", "stdout", "mirror", "history", *{**KINDS, **POINTS}])
     p.add_argument("--sut", default=os.environ.get("SUT", "millrace"))
     p.add_argument("--table", default="inventory", choices=["inventory", "products", "wide"])
     p.add_argument("--shape", default="mixed", choices=["mixed", "one", "single"], help="transactions of 100 changes, one of all, one a change")
     p.add_argument("--rows", type=int, default=1000000)
     p.add_argument("--changes", type=int, default=1000000)
-    p.add_argument("--size", type=int, default=600)
     p.add_argument("--rate", type=int, default=1000)
     p.add_argument("--for", dest="seconds", type=int, default=30)
     p.add_argument("--runs", type=int, default=1)

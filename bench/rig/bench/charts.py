@@ -6,12 +6,18 @@ from svg import COLOURS, Chart
 HOME = Path(os.environ.get("RIG_HOME", Path.home() / ".cache/cdc-rig"))
 OUT = Path(__file__).resolve().parents[2] / "charts"
 ALLOWED_MB = 64
-QUIET = 0.1     # share of the machine that others may have used meanwhile
 FULL = 1_000_000   # changes
 SCENARIOS = {"transaction": "a transaction of 5 M rows", "rows": "300 rows of 1 MB", "value": "one value of 100 MB", "tables": "5,000 tables",
              "wide-tables": "10 wide tables, snapshots at once", "away": "Kafka away for 5 minutes", "stream": "a backlog of 1 M changes"}
 GROWTH = {"rows": "rows", "columns": "columns (100,000 rows)", "tables": "tables (100,000 rows in all)",
           "values": "bytes a value (1,000 rows)", "branches": "branches (500,000 rows, files)"}
+TO_KAFKA = {"librdkafka alone": "librdkafka_per_s"}
+HALVES = {"walsender alone": "walsender_per_s", "sink alone": "sink_alone_per_s"}
+THROUGHPUT = [(f"{title} of {table} to Kafka", {"scenario": scenario, "table": table}, {name: field, **TO_KAFKA})
+              for scenario, title, name, field in (("stream", "a backlog", "pg_recvlogical", "pg_recvlogical_per_s"),
+                                                   ("snapshot", "a snapshot", "COPY alone", "copy_per_s"))
+              for table in ("inventory", "wide")] + [
+              (f"a backlog of inventory to {to}", {"scenario": "sink", "to": to}, HALVES) for to in ("stdout", "file", "history", "mirror")]
 TIMES = {"seconds": "wall clock", "cpu_s": "CPU of millrace", "pg_cpu_s": "CPU of PostgreSQL"}
 
 
@@ -69,26 +75,24 @@ def growth(dimension):
 
 
 def throughput():
-    """Medians of the last five quiet runs to Kafka of each, without label, of a million changes and no other setting."""
+    """Medians of the newest commit's runs beside their limits, without label, of a million changes and no other setting."""
     told = [line for line in lines_of("results.jsonl")
-            if not line.get("label") and not line.get("set") and line.get("events", FULL) == FULL
-            and line.get("shape", "mixed") == "mixed" and line.get("noise", 0) <= QUIET]
-    groups = []
-    for scenario, title, alone in (("stream", "a backlog of changes", "pg_recvlogical"), ("snapshot", "a snapshot", "copy")):
-        for table in "inventory", "wide":
-            of = [line for line in told if line["scenario"] == scenario and line.get("table") == table and not line.get("schemas")]
-            bare = [line for line in told if line["scenario"].startswith(f"limit-{scenario}-") and line.get("table") == table]
-            ours = [line for line in of if line["sut"].startswith("millrace")]
-            rates = {"millrace": [line["events_per_s"] for line in ours],
-                     alone: [line[alone + "_per_s"] for line in ours if alone + "_per_s" in line] or [line["events_per_s"] for line in bare],
-                     "librdkafka alone": [line["librdkafka_per_s"] for line in ours if "librdkafka_per_s" in line],
-                     "Debezium": [line["events_per_s"] for line in of if line["sut"].startswith("debezium")]}
-            rows = [(name, statistics.median(values[-5:]), COLOURS[i]) for i, (name, values) in enumerate(rates.items()) if values]
-            if rates["millrace"]:
-                groups.append((f"{title} of {table}", rows))
-    if not groups:
+            if "commit" in line and not line.get("label") and not line.get("set") and not line.get("schemas")
+            and line.get("events") == FULL and line.get("shape", "mixed") == "mixed"]
+    beside = [line for line in told if "of_smaller" in line]
+    if not beside:
         return
-    chart = Chart("Throughput to Kafka, events a second", 760, 40 + sum(40 + 26 * len(rows) for _, rows in groups))
+    told = [line for line in told if line["commit"] == beside[-1]["commit"]]
+    groups = []
+    for title, alike, alone in THROUGHPUT:
+        of = [line for line in told if alike.items() <= line.items()]
+        rates = {"millrace": [line["events_per_s"] for line in of if "of_smaller" in line],
+                 **{name: [line[field] for line in of if field in line] for name, field in alone.items()},
+                 "Debezium": [line["events_per_s"] for line in of if line["sut"].startswith("debezium")]}
+        rows = [(name, statistics.median(values), COLOURS[i]) for i, (name, values) in enumerate(rates.items()) if values]
+        if rates["millrace"]:
+            groups.append((title, rows))
+    chart = Chart("Throughput, events a second", 760, 40 + sum(40 + 26 * len(rows) for _, rows in groups))
     top = 40
     for title, rows in groups:
         chart.text(16, top + 16, title)

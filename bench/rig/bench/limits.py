@@ -1,27 +1,27 @@
 """What the machine allows without any system under test."""
-import json, os, re, subprocess, time
+import json, os, subprocess, time
 from databases import drop_slots, snapshot_db, sql, stream_db
-from places import HERE, HOME, KAFKA, pg_tool
+from places import KAFKA, pg_tool
 from sut import emit
-from topics import drop_topics, new_topic
+from topics import new_topic
 from usage import Use
 from warm import warm
 
 
-def beside(s, limit, rate, events, cpu_s):
+def beside(s, limit, share, rate, events, cpu_s):
+    """`limit`: PostgreSQL alone, (name, seconds). of_smaller: of that, or of `share` of librdkafka alone."""
     warm()
-    name, sec, _ = limit()
+    name, sec = limit()
     for end in ("", ".paced"):
         new_topic(s.name + ".alone" + end)
     warm()
     alone = json.loads(subprocess.run([os.environ["PRODUCER_ALONE"], KAFKA, s.topic, s.name + ".alone"],
                                       check=True, text=True, stdout=subprocess.PIPE).stdout)
-    of_alone = events / min(alone["seconds"], alone["paced_seconds"])       # the tombstones are in its time
-    cpu_alone = min(alone["cpu_s"], alone["paced_cpu_s"])
+    best, cpu_alone = min((alone[way + "seconds"], alone[way + "cpu_s"]) for way in ("", "paced_"))     # the tombstones are in its time
     return {name + "_per_s": round(events / sec), "of_" + name: round(rate / (events / sec), 2),
-            "librdkafka_per_s": round(of_alone), "of_librdkafka": round(rate / of_alone, 2),
-            "librdkafka_cpu_s": cpu_alone, "librdkafka_plain_cpu_s": alone["cpu_s"],
-            "cpu_over_librdkafka_s": round(cpu_s - cpu_alone, 2)}
+            "librdkafka_per_s": round(events / best), "of_librdkafka": round(rate / (events / best), 2),
+            "of_smaller": round(rate / min(events / sec, share * events / best), 2),
+            "librdkafka_cpu_s": cpu_alone, "cpu_over_librdkafka_s": round(cpu_s - cpu_alone, 2)}
 
 
 def clock(cmd, **kw):
@@ -84,30 +84,3 @@ def limits(a):
         for _ in range(a.runs):
             sec, use, wal = recvlogical(db)
             limit_line(a, "limit-stream-pg_recvlogical", sec, a.changes, size, table=a.table, wal_mb=wal, **use)
-    if a.what == "kafka":
-        # records of the size that the SUT wrote: --size from its result line's record_bytes
-        for _ in range(a.runs):
-            new_topic("limit")
-            try:
-                out = subprocess.run([HERE.parent / "kafka", "tool", "org.apache.kafka.tools.ProducerPerformance", "--topic",
-                    "limit", "--num-records", str(a.changes), "--record-size", str(a.size), "--throughput", "-1",
-                    "--producer-props", "bootstrap.servers=" + KAFKA, "acks=all"],
-                    check=True, text=True, stdout=subprocess.PIPE).stdout
-                rate = float(re.findall(r"([\d.]+) records/sec", out)[-1])
-                limit_line(a, "limit-kafka-java-producer", a.changes / rate, a.changes, a.changes * a.size, record_bytes=a.size)
-            finally:
-                drop_topics("limit")
-        lines = HOME / "limit.lines"
-        with open(lines, "wb") as f:
-            body = (b'{"id":"%08d","text":"' + b"Lorem ipsum dolor sit amet " * (a.size // 27 + 1))
-            for i in range(a.changes):
-                f.write((body % i)[:a.size - 2] + b'"}\n')
-        for _ in range(a.runs):
-            new_topic("limit")
-            try:
-                sec, use = clock(["kcat", "-P", "-b", KAFKA, "-t", "limit", "-X", "linger.ms=5", "-X", "acks=all",
-                                  "-X", "queue.buffering.max.messages=500000", "-l", lines])
-                limit_line(a, "limit-kafka-librdkafka", sec, a.changes, a.changes * a.size, record_bytes=a.size, **use)
-            finally:
-                drop_topics("limit")
-        lines.unlink()

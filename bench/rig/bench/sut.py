@@ -42,22 +42,23 @@ class Sut:
         return f"{self.name}.json", json.dumps({"name": self.name, "config": self.config}, indent=1)
 
     def wait(self, records, limit=1200):
-        """Until the topic has so many records: times of the first and the last one."""
-        c, tp, first, last, moved = consumer(), TopicPartition(self.topic, 0), None, 0, time.time()
+        """Until the topic has so many records: when the first ones could be read, how many those were, and when the last.
+        Asks rarely in between: what the bench uses, the program lacks."""
+        c, tp, first, early, last, moved = consumer(), TopicPartition(self.topic, 0), None, 0, 0, time.time()
         try:
             while True:
                 end, now = c.get_watermark_offsets(tp, timeout=10)[1], time.time()
                 if end and not first:
-                    first = now
+                    first, early = now, end
                 if end != last:
                     last, moved = end, now
                 if end >= records:
-                    return first, now
+                    return first, early, now
                 if not os.path.exists(f"/proc/{self.pid}"):
                     raise RuntimeError(f"{self.a.sut} ended at {end} of {records} records")
                 if now - moved > 120 or now - self.launched > limit:
                     raise RuntimeError(f"{self.a.sut} stuck at {end} of {records} records")
-                time.sleep(0.02)
+                time.sleep(0.2 if first and end < 0.9 * records else 0.02)
         finally:
             c.close()
 
@@ -81,13 +82,17 @@ class Sut:
             drop_topics(self.name)
 
 
+def commit():
+    return subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty", "--abbrev=10"], text=True, stdout=subprocess.PIPE).stdout.strip()
+
+
 def version(a):
     f = HERE / "sut" / a.sut / "version"
     return a.sut + "-" + subprocess.run([f], text=True, stdout=subprocess.PIPE).stdout.strip() if f.exists() else a.sut
 
 
 def emit(a, scenario, **fields):
-    line = {"scenario": scenario, "sut": version(a) if "sut" not in fields else fields.pop("sut")}
+    line = {"scenario": scenario, "sut": version(a) if "sut" not in fields else fields.pop("sut"), "commit": commit(), "at": int(time.time())}
     if a.label:
         line["label"] = a.label
     if a.set:

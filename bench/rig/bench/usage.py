@@ -6,23 +6,21 @@ from places import HOME
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def stat(pid):
-    f = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return int(f[1]), [int(x) / TICK for x in f[11:15]]     # parent, utime stime cutime cstime
+def times(pid):
+    """utime stime cutime cstime, in seconds."""
+    return [int(x) / TICK for x in Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[11:15]]
 
 
 def family(pid):
-    parents = {}
-    for p in os.listdir("/proc"):
-        if p.isdigit():
-            try:
-                parents[int(p)] = stat(p)[0]
-            except OSError:
-                pass
+    """The process and its descendants."""
     found, todo = [], [pid]
     while todo:
         found.append(todo.pop())
-        todo += [c for c, p in parents.items() if p == found[-1]]
+        for children in Path(f"/proc/{found[-1]}/task").glob("*/children"):
+            try:
+                todo += map(int, children.read_text().split())
+            except OSError:
+                pass        # the thread has ended
     return found
 
 
@@ -31,7 +29,7 @@ def cpu(pid):
     total = 0
     for p in family(pid):
         try:
-            total += sum(stat(p)[1])
+            total += sum(times(p))
         except OSError:
             pass
     return total
