@@ -22,7 +22,8 @@ class DeadLetterIndex {
     bool shaped = true;       // as LetterHead's
     bool superseded = false;  // the row has changed since
     bool replaying = false;
-    bool again = false;  // refused in the running replay
+    bool again = false;   // refused in the running replay
+    bool unmade = false;  // … before the sink had it, which does not see it however often it tries
     std::string table;
     std::vector<uint64_t> rows;  // hashes of the keys before and after
   };

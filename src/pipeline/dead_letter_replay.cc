@@ -112,8 +112,9 @@ Result<FileDeadLetters::Replay> FileDeadLetters::begin_replay(const LetterIds& i
   replay.batch->shaped = shaped;
   replay.batch->offset.position = {kReplayBase + replay.number, 0};
   for (const uint64_t id : taken) {
-    index_.find(id)->replaying = true;
-    index_.find(id)->again = false;
+    auto& letter = *index_.find(id);
+    letter.replaying = true;
+    letter.again = letter.unmade = false;
   }
   unfinished_.clear();
   replaying_ = std::move(taken);

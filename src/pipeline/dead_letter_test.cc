@@ -255,6 +255,26 @@ TEST_F(FileDeadLettersTest, AReplayDeliversWhatIsNotRefusedAgain) {
   EXPECT_EQ(letters.open(), 1U);
 }
 
+// By the sql or the converter, which run before the sink is given the rest.
+TEST_F(FileDeadLettersTest, WhatIsRefusedBeforeTheSinkStays) {
+  FileDeadLetters letters(options());
+  for (const Change& change : update({"1", "2"}).changes)
+    ASSERT_TRUE(letters.add_unshaped(change, Error(ErrorKind::kData, "NaN")));
+  auto replay = letters.begin_replay({1, 2}, passed(), false, false, nullptr);
+  ASSERT_TRUE(replay);
+  BatchView view{replay->batch, replay->batch->changes, {}, {}};
+  ASSERT_TRUE(letters.add_unshaped(view.changes[0], Error(ErrorKind::kData, "NaN again")));
+  for (int attempt = 0; attempt < 2; ++attempt)
+    ASSERT_TRUE(letters.passing(view));
+  ASSERT_TRUE(made_durable(letters, view));
+  EXPECT_EQ(letters.open(), 1U);
+  const auto outcomes = letters.wait_replay(replay->number, steady_now());
+  ASSERT_TRUE(outcomes);
+  ASSERT_EQ(outcomes->size(), 2U);
+  EXPECT_EQ((*outcomes)[0].what, LetterOutcome::What::kRefused);
+  EXPECT_EQ((*outcomes)[0].message, "NaN again");
+}
+
 TEST_F(FileDeadLettersTest, AReplayThatAKillEndedIsDoneWhenTheSinkHasStoredIt) {
   {
     FileDeadLetters letters(options());
