@@ -150,23 +150,23 @@ Result<PipelineBranch> build_branch(const Assembly& assembly, const BranchConfig
                             .budget = &budget,
                             .memory_share = budget.share(config.branches.size()),
                             .dead_letters = out.parts.dead_letters.get()};
+  const auto refuse = [dead_letters = out.parts.dead_letters.get()](const Change& change,
+                                                                    const Error& why) {
+    return dead_letters->add_unshaped(change, why);
+  };
   if (plugin.takes_records) {
     Problems none;
     out.parts.converter = make_json_converter(
         parse_fields<JsonConverterConfig>(kJsonConverterFields,
                                           converter_settings(config, branch, plugin), none),
-        &budget);
+        &budget, refuse);
   } else if (!branch.sql.empty() &&
              branch.sink != "duckdb") {  // a DuckDB sink runs its statement itself
-    FileDeadLetters* dead_letters = out.parts.dead_letters.get();
-    auto transform =
-        make_sql_transform({.statements = branch.sql,
-                            .file = warehouse_file(config, branch.after),
-                            .needs_identity = true,
-                            .budget = &budget,
-                            .refuse = [dead_letters](const Change& change, const Error& why) {
-                              return dead_letters->add_unshaped(change, why);
-                            }});
+    auto transform = make_sql_transform({.statements = branch.sql,
+                                         .file = warehouse_file(config, branch.after),
+                                         .needs_identity = true,
+                                         .budget = &budget,
+                                         .refuse = refuse});
     if (!transform) return std::unexpected(transform.error().in("branch " + branch.name));
     out.parts.transforms.push_back(std::move(*transform));
   }

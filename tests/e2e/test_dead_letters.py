@@ -13,6 +13,7 @@ from support.smtp import Mailbox
 
 INCLUDE = 'table.include.list = ["public.article"]'
 DUCK = '[branch.mirror.sink]\ntype = "duckdb"\nduckdb.file = "$FOLDER/w.duckdb"\nduckdb.mode = "mirror"\n'
+EVENTS = '[branch.events.sink]\ntype = "file"\nfile.path = "$FOLDER/events.jsonl"\n'
 TABLE = "create table article(id int primary key, price int, name text)"
 CONSTRAINED = "create table article(id integer primary key, price integer check (price < 1000), name varchar)"
 MAIL = """[branch.mail]
@@ -226,6 +227,27 @@ class DuckDbDeadLetters(DeadLetters):
             self.assertEqual(child.wait(), 4, child.stderr())
             self.assertIn("errors.tolerance", child.stderr())
         self.assertEqual(self.letters(), [])
+
+
+class EventDeadLetters(DeadLetters):
+    def test_a_change_that_cannot_be_an_event_is_one_after_the_cure(self):
+        """NULL is all that an event can have for NaN in a precise numeric, and the column is NOT NULL."""
+        self.sql("create table article(id int primary key, price numeric not null)")
+        for handling in ("precise", "string"):
+            self.config = self.pipeline(EVENTS, source=f'{INCLUDE}\ndecimal.handling.mode = "{handling}"\n')
+            with self.streaming(self.start("run", self.config)) as child:
+                if handling == "precise":
+                    self.sql("insert into article values (1, 1), (2, 'NaN'), (3, 3)")
+                    letter, = self.waiting_letters(child, 1)
+                    self.wait_confirmed(child)
+                    self.assert_tells(letter, "public.article", {"id": "2"})
+                    self.assertIn("refused again", self.replay(code=1))
+                else:
+                    self.assertIn("events/1 is delivered", self.replay())
+                self.assertEqual(child.stop(), 0, child.stderr())
+        lines = [json.loads(line)["value"]["after"] for line in (self.folder / "events.jsonl").read_text().splitlines()]
+        self.assertEqual([row["id"] for row in lines], [1, 3, 2])
+        self.assertEqual(lines[-1]["price"], "NAN")  # as Debezium writes it
 
 
 class MailDeadLetters(DeadLetters):

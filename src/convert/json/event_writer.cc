@@ -50,7 +50,7 @@ void EventWriter::malformed(const Column& column) {
 
 Result<void> EventWriter::inconvertible(const Column& column) {
   if (conversion_failure_ == ConversionFailure::kFail) {
-    return fail(ErrorKind::kData,
+    return fail(ErrorKind::kRefused,
                 "the value of column " + column.name + " of table " + change_->table->full_name() +
                     " (" + column.type.name + ") cannot be converted",
                 "event.converting.failure.handling.mode=warn writes null instead; NaN and infinity "

@@ -49,9 +49,10 @@ class ContextHeaders {
 
 class JsonConverter final : public Converter {
  public:
-  JsonConverter(const JsonConverterConfig& config, MemoryBudget* budget)
+  JsonConverter(const JsonConverterConfig& config, MemoryBudget* budget, RefuseChange refuse)
       : config_(config),
         budget_(budget),
+        refuse_(std::move(refuse)),
         writer_(config_),
         markers_(config_),
         context_headers_(config_),
@@ -76,6 +77,7 @@ class JsonConverter final : public Converter {
 
   const JsonConverterConfig config_;
   MemoryBudget* const budget_;
+  const RefuseChange refuse_;
   EventWriter writer_;
   const MarkerRecords markers_;
   const ContextHeaders context_headers_;
@@ -89,6 +91,10 @@ Result<void> JsonConverter::convert(BatchView& view) {
     const Change& change = view.changes[i];
     records.start_change(i);
     Result<void> converted = convert_change(change, records);
+    if (!converted && converted.error().kind == ErrorKind::kData && refuse_) {
+      records.undo_change();
+      converted = refuse_(change, converted.error());
+    }
     if (!converted) return Failure(converted.error().in("change at LSN " + format_lsn(change.lsn)));
   }
   records.give_to(view);
@@ -249,8 +255,8 @@ Result<void> JsonConverter::add_event(Event event, TablePlan& plan, std::span<co
 }  // namespace
 
 std::unique_ptr<Converter> make_json_converter(const JsonConverterConfig& config,
-                                               MemoryBudget* budget) {
-  return std::make_unique<JsonConverter>(config, budget);
+                                               MemoryBudget* budget, RefuseChange refuse) {
+  return std::make_unique<JsonConverter>(config, budget, std::move(refuse));
 }
 
 }  // namespace millrace

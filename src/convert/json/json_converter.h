@@ -9,6 +9,7 @@
 // anew.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/memory_budget.h"
@@ -17,8 +18,13 @@
 
 namespace millrace {
 
-// `budget` may be null; else it outlives the converter and all it made.
+// Takes a change that cannot be an event (NaN in a column that is NOT NULL), which makes no record
+// then; its error ends the batch.
+using RefuseChange = std::function<Result<void>(const Change&, const Error&)>;
+
+// `budget` may be null; else it outlives the converter and all it made. Without `refuse` such a
+// change ends the batch.
 std::unique_ptr<Converter> make_json_converter(const JsonConverterConfig& config,
-                                               MemoryBudget* budget);
+                                               MemoryBudget* budget, RefuseChange refuse = {});
 
 }  // namespace millrace

@@ -337,9 +337,45 @@ TEST_F(JsonConverterTest, AValueThatCannotBeConvertedIsNullOrAnError) {
   converter_.reset();
   const Result<void> converted = try_convert({insert});
   ASSERT_FALSE(converted);
-  EXPECT_EQ(converted.error().kind, ErrorKind::kData);
+  EXPECT_EQ(converted.error().kind, ErrorKind::kRefused);
   EXPECT_THAT(converted.error().message, HasSubstr("column vip of table public.customers"));
   EXPECT_THAT(converted.error().message, HasSubstr("0/16E9058"));
+}
+
+TEST_F(JsonConverterTest, AChangeWithoutAValueForNotNullIsRefusedAloneAndWhole) {
+  auto table = std::make_shared<TableSchema>(*schema_);
+  table->columns[1].type.type = PgType::kVector;
+  table->columns[1].type.name = "vector";
+  table->version = next_schema_version();
+  schema_ = table;
+  Change good = change(Op::kCreate);
+  good.after = full({datum("1"), datum("[1,2]"), datum("t")});
+  Change other_key = change(Op::kUpdate);  // a delete and a create
+  other_key.before = key({datum("1"), datum(DatumKind::kAbsent), datum(DatumKind::kAbsent)});
+  other_key.after = full({datum("2"), datum(DatumKind::kUnchanged), datum("f")});
+  EXPECT_EQ(try_convert({good, other_key}).error().kind, ErrorKind::kData);
+  std::vector<std::string> refused;
+  converter_ = make_json_converter(config_, nullptr, [&](const Change& change, const Error& why) {
+    EXPECT_EQ(change.op, Op::kUpdate);
+    refused.push_back(why.message);
+    return Result<void>();
+  });
+  const auto records = convert({good, other_key, good});
+  ASSERT_THAT(records, SizeIs(2));
+  EXPECT_EQ(records[1].change, 2);
+  EXPECT_TRUE(records[0].last_of_change);
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_THAT(refused[0], HasSubstr("column email of table public.customers (vector)"));
+}
+
+TEST_F(JsonConverterTest, AStructIsNullWhereItsValueWasNotSent) {
+  auto table = std::make_shared<TableSchema>(*schema_);
+  table->columns[1].type.type = PgType::kGeometry;
+  table->version = next_schema_version();
+  schema_ = table;
+  Change update = change(Op::kUpdate);
+  update.after = full({datum("1"), datum(DatumKind::kUnchanged), datum("t")});
+  EXPECT_THAT(value(convert({update})[0]), HasSubstr(R"("email":null)"));
 }
 
 TEST_F(JsonConverterTest, LargeRowsOutgrowTheFirstRoom) {

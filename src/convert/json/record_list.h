@@ -35,6 +35,9 @@ class RecordList {
     change_start_ = records_.size();
   }
 
+  // Drops what the change has made so far.
+  void undo_change() { records_.resize(change_start_); }
+
   void add(Record record) {
     record.change = change_;
     if (records_.size() > change_start_) records_.back().last_of_change = false;

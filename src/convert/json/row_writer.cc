@@ -58,6 +58,8 @@ void RowWriter::add(uint16_t column_index, const JsonConverterConfig& config) {
     field.null_json = encoded(*encoding, zero_text(column.type, config)).value_or("null");
   if (column.nullable || (default_json && options_.replace_null))
     field.failed_json = field.null_json;
+  else if (schema->always_optional)
+    field.failed_json = "null";
   fields_.push_back(std::move(field));
 }
 
@@ -124,8 +126,12 @@ Result<void> RowWriter::write_failed(const Field& field, EncodeContext& context,
   Result<void> go_on = trouble.inconvertible(column);
   if (!go_on) return go_on;
   if (!field.failed_json) {
-    return fail(ErrorKind::kData, "column " + column.name + " of table " + table_->full_name() +
-                                      " is NOT NULL, and its value cannot be converted");
+    return fail(
+        ErrorKind::kData,
+        "column " + column.name + " of table " + table_->full_name() + " (" + column.type.name +
+            ") is NOT NULL, and its value cannot be converted or was not sent",
+        "decimal.handling.mode=double or string has NaN; REPLICA IDENTITY FULL sends what an "
+        "UPDATE leaves as it is; or leave the column out (column.exclude.list)");
   }
   context.out.raw(*field.failed_json);
   return {};
