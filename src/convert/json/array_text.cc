@@ -4,7 +4,7 @@
 
 namespace millrace {
 
-ArrayReader::ArrayReader(std::string_view text) {
+ArrayReader::ArrayReader(std::string_view text, char delimiter) : delimiter_(delimiter) {
   if (text.starts_with('[')) {
     const size_t equals = text.find('=');
     text.remove_prefix(equals == std::string_view::npos ? text.size() : equals + 1);
@@ -17,14 +17,14 @@ bool ArrayReader::next() {
   if (!ok_ || (first_ && left_.empty())) return false;
   if (!first_) {
     if (left_.empty()) return false;
-    ok_ = left_.front() == ',';
+    ok_ = left_.front() == delimiter_;
     left_.remove_prefix(1);
   }
   first_ = false;
   is_null_ = is_nested_ = false;
   if (left_.starts_with('"')) return ok_ = ok_ && read_quoted();
   if (left_.starts_with('{')) return ok_ = ok_ && read_nested();
-  element_ = left_.substr(0, left_.find(','));
+  element_ = left_.substr(0, left_.find(delimiter_));
   left_.remove_prefix(element_.size());
   is_null_ = element_ == "NULL";
   return ok_;

@@ -10,7 +10,8 @@ namespace millrace {
 
 class ArrayReader {
  public:
-  explicit ArrayReader(std::string_view text);
+  // delimiter: pg_type.typdelim of the elements
+  explicit ArrayReader(std::string_view text, char delimiter = ',');
 
   // The next element; false at the end or when the text is broken (see ok()).
   bool next();
@@ -31,6 +32,7 @@ class ArrayReader {
   std::string_view left_;  // what follows the last element, without the closing brace
   std::string_view element_;
   std::string unescaped_;
+  char delimiter_;
   bool first_ = true;
   bool ok_ = true;
   bool is_null_ = false;

@@ -14,6 +14,7 @@ namespace {
 // number would only be written out as that many zeros.
 constexpr int64_t kExponentMax = 150000;
 constexpr size_t kMoneyDigits = 19;  // of 2^63
+constexpr int64_t kGroupDigits = 3;
 
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -117,16 +118,26 @@ bool parse_decimal(std::string_view text, Decimal& to) {
 bool parse_money(std::string_view text, Decimal& to) {
   to.negative = false;
   to.digits.clear();
-  to.scale = 0;
-  bool in_fraction = false;
-  for (const char c : text) {
+  char last = 0;      // the last point or comma between digits
+  bool both = false;  // there are points and commas
+  int64_t after = 0;  // digits after the last one
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (c == '-' || c == '(') to.negative = true;
-    if (c == '.') in_fraction = true;
+    const bool separates = (c == '.' || c == ',') && i > 0 && i + 1 < text.size() &&
+                           is_digit(text[i - 1]) && is_digit(text[i + 1]);
+    if (separates) {
+      both = both || (last != 0 && last != c);
+      last = c;
+      after = 0;
+    }
     if (!is_digit(c)) continue;
     to.digits += c;
-    if (in_fraction) ++to.scale;
+    ++after;
   }
   if (to.digits.empty()) return false;
+  const bool is_fraction = last != 0 && (after != kGroupDigits || both);
+  to.scale = is_fraction ? after : 0;
   trim_leading_zeros(to.digits);
   if (is_zero(to)) to.negative = false;
   return to.digits.size() <= kMoneyDigits;

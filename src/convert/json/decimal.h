@@ -20,8 +20,10 @@ struct Decimal {
 // anything else).
 bool parse_decimal(std::string_view text, Decimal& to);
 
-// Money as it is printed under lc_monetary=C or a locale with ',' between thousands: "-$1,234.56",
-// "($1.00)".
+// Money as any lc_monetary prints it: "-$1,234.56", "($1.00)", "1.234,56 €", "￥1,234". What
+// follows the last point or comma is the fraction, but three digits are thousands where there is
+// only one of the two kinds: a locale whose money has three digits (Kuwait's) is not told apart
+// below 1,000.
 bool parse_money(std::string_view text, Decimal& to);
 
 enum class Rounding : uint8_t { kUnnecessary, kHalfUp };

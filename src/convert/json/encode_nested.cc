@@ -82,7 +82,7 @@ bool write_vector(std::string_view text, EncodeContext& context, Write write) {
 }  // namespace
 
 bool write_array(const ValueEncoding& self, std::string_view text, EncodeContext& context) {
-  ArrayReader reader(text);
+  ArrayReader reader(text, self.delimiter);
   context.out.raw('[');
   for (bool first = true; reader.next(); first = false) {
     if (!first) context.out.raw(',');

@@ -165,6 +165,7 @@ std::optional<ValueEncoding> value_encoding(const ColumnType& type,
   const auto element = value_encoding(element_type(type), config);
   if (!element) return std::nullopt;
   encoding.element = std::make_shared<const ValueEncoding>(*element);
+  if (type.name == "_box") encoding.delimiter = ';';  // the one type with another typdelim
   encoding.null_element_fails = type.element == PgType::kEnum || type.element == PgType::kUnknown ||
                                 type.element == PgType::kLtree;
   return encoding;

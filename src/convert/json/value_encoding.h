@@ -52,6 +52,7 @@ struct ValueEncoding {
   // snapshots.
   bool null_in_stream = false;
   bool null_element_fails = false;
+  char delimiter = ',';                          // between the elements of an array
   std::shared_ptr<const ValueEncoding> element;  // of arrays
 };
 

@@ -149,6 +149,10 @@ TEST(ValueEncodingTest, MoneyIsRoundedToItsDigits) {
   JsonConverterConfig config;
   EXPECT_EQ(json_of(type(PgType::kMoney), config, "$1,234.56"), R"("AeJA")");
   EXPECT_EQ(json_of(type(PgType::kMoney), config, "-$0.01"), R"("/w==")");
+  for (const char* text : {"1.234,56 €", "1234,56", "kr. 1.234,56", "1 234,56 €", "Fr. 1'234.56"})
+    EXPECT_EQ(json_of(type(PgType::kMoney), config, text), R"("AeJA")") << text;
+  EXPECT_EQ(json_of(type(PgType::kMoney), config, "￥123,456"), R"("ALxhAA==")");  // no fraction
+  EXPECT_EQ(json_of(type(PgType::kMoney), config, "1.234,560 KD"), R"("AeJA")");
   EXPECT_EQ(json_of(type(PgType::kMoney), config, "$92,233,720,368,547,758.07"),
             R"("f/////////8=")");
   config.money_fraction_digits = 1;
@@ -345,6 +349,11 @@ TEST(ValueEncodingTest, UnknownTypesAreLeftOutUnlessAskedFor) {
   EXPECT_EQ(json_of(type(PgType::kUnknown, -1, "pair"), config, "(1,x)"), R"("KDEseCk=")");
   EXPECT_EQ(json_of(type(PgType::kUnknown, -1, "lseg"), config, "[(0.5,0),(1,10000000000)]"),
             R"("WygwLjUsMC4wKSwoMS4wLDEuMEUxMCld")");
+  const auto box = [&](std::string_view text) {
+    return json_of(type(PgType::kUnknown, -1, "box"), config, text);
+  };
+  EXPECT_EQ(json_of(type(PgType::kArray, -1, "_box"), config, "{(1,1),(0,0);(3,3),(2,2)}"),
+            "[" + box("(1,1),(0,0)") + "," + box("(3,3),(2,2)") + "]");
 }
 
 TEST(TypeSchemaTest, MembersStandInTheOrderOfJsonConverter) {
