@@ -105,6 +105,16 @@ class BadData(ServerCase):
             self.assertEqual(child.stop(), 0, child.stderr())
             self.assertIn("text is not valid UTF-8", child.stderr())
 
+    def test_an_encoding_that_the_server_converts(self):
+        """What an hstore in binary says of its lengths is of the encoding before that."""
+        self.cluster.drop_database(self.database)
+        self.cluster.sql(f"create database {self.database} template template0 encoding 'LATIN1' locale 'C'")
+        self.sql("create extension hstore; create table article(id int primary key, h hstore, name text); insert into article values (1, hstore('k', 'é'), 'ü')")
+        with self.streaming(self.to_stdout(self.connector(**{"table.include.list": "public.article"}))) as child:
+            self.sql("insert into article values (2, hstore('é', 'x'), 'é')")
+            rows = [record["value"]["after"] for record in child.wait_records(2)]
+        self.assertEqual([(json.loads(row["h"]), row["name"]) for row in rows], [({"k": "é"}, "ü"), ({"é": "x"}, "é")])
+
     def test_a_type_that_nobody_knows(self):
         self.sql("create type pair as (a int, b int); create table article(id int primary key, p pair, b box, name text)")
         with self.streaming(self.to_stdout(self.connector(**{"table.include.list": "public.article"}))) as child:

@@ -67,12 +67,13 @@ Result<CopyPlan> plan_override(postgres::Connection& connection, const TableSche
 
 // Empty where one of them is not known, and rows come in text.
 std::vector<binary::Render> renders_of(const TableSchema& table, std::span<const int> columns,
-                                       const PostgresConfig& config, int server_version) {
+                                       const PostgresConfig& config,
+                                       const postgres::Connection& connection) {
   std::vector<binary::Render> out;
-  if (!reads_binary(config, server_version)) return out;
+  if (!reads_binary(config, connection)) return out;
   for (const int column : columns) {
     out.push_back(binary::renderer_of(table.columns[static_cast<size_t>(column)].type,
-                                      server_version));
+                                      connection.server_version()));
     if (out.back() == nullptr) return {};
   }
   return out;
@@ -93,7 +94,7 @@ Result<CopyPlan> plan_copy(postgres::Connection& connection, const TableSchema& 
     columns += connection.quote_identifier(table.columns[i].name);
     plan.columns.push_back(static_cast<int>(i));
   }
-  plan.renders = renders_of(table, plan.columns, config, connection.server_version());
+  plan.renders = renders_of(table, plan.columns, config, connection);
   plan.statement = "COPY (SELECT " + columns + " FROM " +
                    quoted_name(connection, table.schema, table.name) +
                    (condition.empty() ? "" : " WHERE " + condition) + ") TO STDOUT" +

@@ -87,8 +87,11 @@ std::pair<std::string, std::string> server_of(std::string_view host, std::string
           std::string(rest.empty() ? port : rest.substr(1))};
 }
 
-bool reads_binary(const PostgresConfig& config, int server_version) {
-  return config.stream_binary == StreamBinary::kAuto && server_version >= kBinarySince;
+bool reads_binary(const PostgresConfig& config, const postgres::Connection& connection) {
+  const auto encoding = connection.server_encoding();
+  return config.stream_binary == StreamBinary::kAuto &&
+         connection.server_version() >= kBinarySince &&
+         (encoding == "UTF8" || encoding == "SQL_ASCII");
 }
 
 postgres::ConnectOptions connect_options(const PostgresConfig& config,

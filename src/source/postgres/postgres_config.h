@@ -111,9 +111,9 @@ inline constexpr std::string_view kGeneralApplication = "Debezium General";
 // "db1" and a port, "db1:5433", "[::1]:5433", "::1" → host, port.
 std::pair<std::string, std::string> server_of(std::string_view host, std::string_view port);
 
-// Whether rows are asked for in binary where their types are known so. server_version: 150020 is
-// 15.20.
-bool reads_binary(const PostgresConfig& config, int server_version);
+// Whether rows are asked for in binary where their types are known so. Not where the server has to
+// convert text: the lengths in an hstore are those from before.
+bool reads_binary(const PostgresConfig& config, const postgres::Connection& connection);
 
 // Of several hosts only a primary is connected to: a standby that is promoted becomes it.
 postgres::ConnectOptions connect_options(const PostgresConfig& config,

@@ -226,8 +226,9 @@ Result<void> divide_rests(postgres::Connection& query, const PostgresConfig& con
 // The server's version when all that is captured can be read in binary; else 0. Generated columns
 // are not in the stream, and where they are (PostgreSQL 18 can publish them) it finds out.
 int binary_version(const PostgresConfig& config, const std::vector<TableSchema>& tables,
-                   const SessionPast& past, int server_version) {
-  if (past.needs_text || !reads_binary(config, server_version)) return 0;
+                   const SessionPast& past, const postgres::Connection& query) {
+  if (past.needs_text || !reads_binary(config, query)) return 0;
+  const int server_version = query.server_version();
   for (const TableSchema& table : tables) {
     TableSchema sent = table;
     for (Column& column : sent.columns)
@@ -282,7 +283,7 @@ Result<Session> open_session(const PostgresConfig& config, const TableFilter& fi
                                   past.has_snapshotted, past.has_streamed});
   if (!plan) return Failure(plan.error());
   session.plan = std::move(*plan);
-  session.binary_version = binary_version(config, tables->schemas, past, query->server_version());
+  session.binary_version = binary_version(config, tables->schemas, past, *query);
   add_schemas(std::move(tables->schemas), session);
   if (auto done = divide_rests(*query, config, session); !done) return Failure(done.error());
   if (auto made = make_slots(*query, config, session); !made) return Failure(made.error());

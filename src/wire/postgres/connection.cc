@@ -319,6 +319,11 @@ int Connection::server_version() const {
   return PQserverVersion(connection_.get());
 }
 
+std::string_view Connection::server_encoding() const {
+  const char* encoding = PQparameterStatus(connection_.get(), "server_encoding");
+  return encoding == nullptr ? "" : encoding;
+}
+
 int Connection::backend_pid() const {
   return PQbackendPID(connection_.get());
 }

@@ -93,7 +93,8 @@ class Connection {
 
   bool alive() const;
   int socket() const;
-  int server_version() const;  // 150020 = 15.20
+  int server_version() const;                // 150020 = 15.20
+  std::string_view server_encoding() const;  // "UTF8"
   int backend_pid() const;
   std::string quote_identifier(std::string_view name) const;
   std::string quote_literal(std::string_view text) const;
