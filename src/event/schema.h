@@ -96,7 +96,7 @@ struct Column {
   ColumnType type;
   bool nullable = true;
   bool captured = true;    // column.include/exclude.list: not in the row, though perhaps in the key
-  bool generated = false;  // GENERATED ALWAYS AS (…) STORED: in snapshots, not in the stream
+  bool generated = false;  // GENERATED ALWAYS AS (…): in snapshots, not in the stream
   bool identity = false;   // part of the replica identity (pgoutput Relation flag)
   int16_t attnum = 0;      // pg_attribute.attnum; 0 when unknown
   // pg_get_expr(adbin, adrelid): "'x'::text", "now()"; nullopt when there is none

@@ -132,6 +132,16 @@ class Check(ServerCase):
         self.assertEqual(code, 1)
         self.assertIn("ALTER PUBLICATION", self.assert_found(findings, "mine", "lacks", "article")["cure"].upper())
 
+    def test_a_publication_that_leaves_columns_or_rows_out(self):
+        self.sql(TABLE + "; create publication mine for table article (id)")
+        code, findings = self.findings(self.article(**{"publication.name": "mine"}), "--to", "stdout")
+        self.assertEqual(code, 0)
+        self.assert_found(findings, "column list", "article", severity="warning")
+        self.sql("alter publication mine set table article where (id > 5)")
+        self.assert_found(self.findings(self.article(**{"publication.name": "mine"}), "--to", "stdout")[1], "row filter", "article", severity="warning")
+        self.sql("alter publication mine set table article")
+        self.assertNotIn("row filter", str(self.findings(self.article(**{"publication.name": "mine"}), "--to", "stdout")[1]))
+
     def test_no_publication(self):
         self.sql(TABLE)
         code, findings = self.findings(self.article(**{"publication.name": "absent", "publication.autocreate.mode": "disabled"}), "--to", "stdout")

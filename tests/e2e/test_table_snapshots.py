@@ -196,6 +196,16 @@ class TableSnapshots(ServerCase):
         self.assertEqual(self.read(log), ["one", "slow"])
         self.assertNotIn("again", log)
 
+    def test_virtual_generated_columns_are_not_in_a_mirror(self):
+        if int(self.cluster.value("show server_version_num")) < 180000:
+            self.skipTest("virtual generated columns are PostgreSQL 18's")
+        self.sql("create table doubled(id int primary key, n int, twice int generated always as (n * 2) virtual); insert into doubled values (1, 1), (2, 2)")
+        child = self.streaming(self.start("run", self.pipeline(MIRROR, source=listed("doubled"))))
+        self.sql("update doubled set n = 9 where id = 1; insert into doubled values (3, 3)")
+        self.wait_confirmed(child)
+        self.end(child)
+        self.assertEqual(sorted(warehouse.rows(self.folder / "w.duckdb", "select * from doubled")), [(1, 9), (2, 2), (3, 3)])
+
     def stored(self, table):
         """Whether a running pipeline's history has this table, as it says itself."""
         out = self.run_to_end("query", self.folder / "pipeline.toml", f"select count(*) from {table}")

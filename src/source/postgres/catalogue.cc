@@ -92,7 +92,7 @@ Result<void> read_columns(postgres::Connection& connection, const TableFilter& f
     // Debezium looks no closer at a column that it does not capture, also where it is in the key.
     column.nullable = !column.captured || is_true(*rows, row, 5);
     if (column.captured && !rows->is_null(row, 6)) column.default_expression = rows->text(row, 6);
-    column.generated = rows->text(row, 7) == "s";  // since PostgreSQL 12
+    column.generated = !rows->text(row, 7).empty();  // "s" since PostgreSQL 12, "v" since 18
     if (column.captured && !rows->is_null(row, 8)) column.missing_value = rows->text(row, 8);
     table.columns.push_back(std::move(column));
   }

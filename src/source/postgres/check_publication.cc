@@ -120,6 +120,28 @@ class PublicationCheck {
   const std::string name_;
 };
 
+// Column lists and row filters (PostgreSQL 15), of which a snapshot knows nothing.
+void check_left_out(const Inspection& inspection) {
+  const std::string& name = inspection.config.publication_name;
+  auto rows = inspection.connection.query(
+      "select r.prrelid::pg_catalog.regclass from pg_catalog.pg_publication_rel r join "
+      "pg_catalog.pg_publication p on p.oid = r.prpubid where p.pubname = $1 and "
+      "coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') is not null order by 1",
+      {name});
+  if (!rows) return inspection.findings.failed(kName, rows.error());
+  std::vector<std::string> tables;
+  tables.reserve(static_cast<size_t>(rows->count()));
+  for (int row = 0; row < rows->count(); ++row)
+    tables.emplace_back(rows->text(row, 0));
+  if (tables.empty()) return;
+  inspection.findings.warning(
+      kName,
+      "the publication '" + name + "' has a column list or a row filter: " + list_names(tables) +
+          "; what it leaves out is in snapshots, and its changes do not come",
+      "leave columns out by column.exclude.list, and publish the tables whole: ALTER PUBLICATION " +
+          inspection.connection.quote_identifier(name) + " SET TABLE …;");
+}
+
 }  // namespace
 
 void check_publication(const Inspection& inspection, std::span<const TableSchema> captured) {
@@ -137,6 +159,7 @@ void check_publication(const Inspection& inspection, std::span<const TableSchema
   PublicationCheck check(inspection, std::move(*tables), std::move(*owned), *rights);
   if (*state) {
     check.existing(**state);
+    check_left_out(inspection);
   } else {
     check.missing();
   }
