@@ -44,11 +44,15 @@ class MailServer(FailingCase):
         self.parcels += count
 
     def judge(self, refused=(), in_doubt=()):
-        """refused, in_doubt: numbers of parcels."""
+        """refused, in_doubt: numbers of parcels; in_doubt None: as many as the log tells."""
         self.stop_well(self.child)
         got = collections.Counter(int(mail.recipients[0][1:].split("@")[0]) for mail in self.mailbox.seen())
         self.assertEqual(sorted(got), [n for n in range(1, self.parcels + 1) if n not in refused])
-        self.assertEqual({n for n, times in got.items() if times > 1}, set(in_doubt))
+        doubled = {n for n, times in got.items() if times > 1}
+        if in_doubt is None:
+            self.assertLessEqual(len(doubled), self.child.stderr().count('msg="message in doubt is'))
+        else:
+            self.assertEqual(doubled, set(in_doubt))
         letters = self.folder / f"state/{self.name}.mail.dead-letters.jsonl"
         told = [json.loads(line) for line in letters.read_text().splitlines()] if letters.exists() else []
         self.assertEqual(len(told), len(refused), told)
@@ -86,7 +90,7 @@ class MailServer(FailingCase):
             self.mailbox.refuse.clear()
         self.judge()
 
-    def in_an_outage(self, begin, end, says):
+    def in_an_outage(self, begin, end, says, in_doubt=()):
         """Begins while no mail is under way, so that none is in doubt."""
         with self.leaks_nothing(self.child):
             self.send(3)
@@ -98,11 +102,12 @@ class MailServer(FailingCase):
             self.idles(self.child, 5)
             end()
             self.send(3)
-        self.judge()
+        self.judge(in_doubt=in_doubt)
 
     @slow
     def test_a_network_that_is_gone_without_a_word(self):
-        self.in_an_outage(self.proxy.stall, self.proxy.resume, "127.0.0.1.*(has not answered|timed out|no answer)")
+        """An attempt that has waited for almost mail.timeout.ms when the network is back may be over between the server's taking the mail and its word."""
+        self.in_an_outage(self.proxy.stall, self.proxy.resume, "127.0.0.1.*(has not answered|timed out|no answer)", in_doubt=None)
 
     @slow
     def test_a_network_that_is_cut(self):
