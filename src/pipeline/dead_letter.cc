@@ -73,9 +73,8 @@ Result<void> FileDeadLetters::add_one(const Change& change, const Error& why, bo
   if (auto loaded = load(); !loaded) return loaded;
   if (auto* letter = index_.find(change)) {
     // Read again after a kill, or replayed and refused again.
-    if (letter->replaying && !letter->again) {
-      letter->again = true;
-      letter->unmade = !shaped;
+    if (letter->replaying && letter->again == Refused::kNo) {
+      letter->again = shaped ? Refused::kBySink : Refused::kBeforeSink;
       pending_ += mark_line("again", {{letter->id}},
                             fmt::format(R"("message":{})", json_quoted(why.message)));
       outcomes_.push_back({letter->id, LetterOutcome::What::kRefused, why.message});
@@ -165,10 +164,13 @@ void FileDeadLetters::mark_superseded_by(const BatchView& view) {
 
 // A replay's changes whose rows have changed since it was asked for.
 void FileDeadLetters::take_out_superseded(BatchView& view) {
-  for (const uint64_t id : replaying_)
-    index_.find(id)->again = index_.find(id)->unmade;  // the rest is of an attempt that was undone
+  for (const uint64_t id : replaying_) {  // what the sink has refused, it has undone
+    auto& again = index_.find(id)->again;
+    if (again == Refused::kBySink) again = Refused::kNo;
+  }
   std::erase_if(outcomes_, [this](const LetterOutcome& outcome) {
-    return outcome.what == LetterOutcome::What::kRefused && !index_.find(outcome.id)->unmade;
+    return outcome.what == LetterOutcome::What::kRefused &&
+           index_.find(outcome.id)->again == Refused::kNo;
   });
   const auto is_out = [this](const Change& change) {
     auto* letter = index_.find(change);

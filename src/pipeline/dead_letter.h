@@ -126,6 +126,7 @@ class FileDeadLetters final : public DeadLetters {
   std::condition_variable replay_ended_;
   bool loaded_ = false;
   DeadLetterFile file_;
+  using Refused = DeadLetterIndex::Refused;
   DeadLetterIndex index_;
   uint64_t next_id_ = 1;
   std::string pending_;

@@ -15,6 +15,8 @@ namespace millrace {
 
 class DeadLetterIndex {
  public:
+  enum class Refused : uint8_t { kNo, kBySink, kBeforeSink };  // before: by the sql or converter
+
   struct Entry {
     uint64_t id = 0;
     Position position;
@@ -22,8 +24,7 @@ class DeadLetterIndex {
     bool shaped = true;       // as LetterHead's
     bool superseded = false;  // the row has changed since
     bool replaying = false;
-    bool again = false;   // refused in the running replay
-    bool unmade = false;  // … before the sink had it, which does not see it however often it tries
+    Refused again = Refused::kNo;  // in the running replay
     std::string table;
     std::vector<uint64_t> rows;  // hashes of the keys before and after
   };

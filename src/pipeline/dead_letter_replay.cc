@@ -114,7 +114,7 @@ Result<FileDeadLetters::Replay> FileDeadLetters::begin_replay(const LetterIds& i
   for (const uint64_t id : taken) {
     auto& letter = *index_.find(id);
     letter.replaying = true;
-    letter.again = letter.unmade = false;
+    letter.again = Refused::kNo;
   }
   unfinished_.clear();
   replaying_ = std::move(taken);
@@ -130,7 +130,7 @@ Result<void> FileDeadLetters::end_replay() {
   for (const uint64_t id : replaying_) {
     auto* letter = index_.find(id);
     letter->replaying = false;
-    if (letter->again) continue;
+    if (letter->again != Refused::kNo) continue;
     delivered.push_back(id);
     outcomes_.push_back({id, LetterOutcome::What::kDone, {}});
   }

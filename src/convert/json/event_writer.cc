@@ -50,6 +50,7 @@ void EventWriter::malformed(const Column& column) {
 
 Result<void> EventWriter::inconvertible(const Column& column) {
   if (conversion_failure_ == ConversionFailure::kFail) {
+    // Another kind than kData: that would be a dead letter, and go on.
     return fail(ErrorKind::kRefused,
                 "the value of column " + column.name + " of table " + change_->table->full_name() +
                     " (" + column.type.name + ") cannot be converted",

@@ -9,21 +9,18 @@
 // anew.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "base/memory_budget.h"
 #include "convert/converter.h"
 #include "convert/json/json_config.h"
+#include "event/refuse_change.h"
 
 namespace millrace {
 
-// Takes a change that cannot be an event (NaN in a column that is NOT NULL), which makes no record
-// then; its error ends the batch.
-using RefuseChange = std::function<Result<void>(const Change&, const Error&)>;
-
-// `budget` may be null; else it outlives the converter and all it made. Without `refuse` such a
-// change ends the batch.
+// `budget` may be null; else it outlives the converter and all it made. `refuse`: a change that
+// cannot be an event (NaN in a column that is NOT NULL), which makes no record then. Empty: it is
+// an error.
 std::unique_ptr<Converter> make_json_converter(const JsonConverterConfig& config,
                                                MemoryBudget* budget, RefuseChange refuse = {});
 

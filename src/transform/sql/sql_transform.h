@@ -9,7 +9,6 @@
 // is no row change, is left out.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,6 +17,7 @@
 
 #include "base/memory_budget.h"
 #include "config/field.h"
+#include "event/refuse_change.h"
 #include "transform/transform.h"
 
 namespace millrace {
@@ -30,9 +30,9 @@ struct SqlTransformOptions {
   int64_t threads = 1;
   bool needs_identity = false;  // the sink needs output columns lsn and seq
   MemoryBudget* budget = nullptr;
-  // Takes a change whose values DuckDB cannot hold or the statement cannot compute; called on the
-  // transform's thread. Empty: such a change is an error.
-  std::function<Result<void>(const Change&, const Error&)> refuse;
+  // A change whose values DuckDB cannot hold or the statement cannot compute. Empty: it is an
+  // error.
+  RefuseChange refuse;
 };
 
 // Opens the file and checks the statements as far as that goes without a table.
