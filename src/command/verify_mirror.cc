@@ -1,7 +1,8 @@
 // Temporary tables of a comparison, c0, c1, … being the target's columns:
 //   source   c0 … v             the rows of the source; v = which version a row is
 //   apart    c0 … n v           rows that are not as often on both sides; n > 0: more at the source
-//   found_R  c(key) wanted held v same sure    what differs after round R, by key; v = the versions
+//   found_R  c(key) wanted held v same sure    what differs after round R, by key
+// v are the versions, those of the mirror's rows being their rowids.
 #include "command/verify_mirror.h"
 
 #include <algorithm>
@@ -215,8 +216,8 @@ Result<void> MirrorComparison::find_differences(duckdb::Connection& warehouse) {
   std::string both = "SELECT " + values(true) + ", 1 AS n, hash(v) AS v FROM " + name("source") +
                      " AS t" + only_found(true);
   if (target_exists_) {
-    both += " UNION ALL SELECT " + values(false) + ", -1, NULL FROM " + target_.name().sql() +
-            " AS t" + only_found(false);
+    both += " UNION ALL SELECT " + values(false) + ", -1, hash(t.rowid) FROM " +
+            target_.name().sql() + " AS t" + only_found(false);
   }
   auto done =
       run(warehouse, "CREATE OR REPLACE TEMP TABLE " + name("apart") + " AS SELECT " + list(all) +
@@ -230,17 +231,19 @@ Result<void> MirrorComparison::find_differences(duckdb::Connection& warehouse) {
       name("apart") + " GROUP BY " + list(key);
   const std::string make = "CREATE OR REPLACE TEMP TABLE " + found(round_) + " AS SELECT ";
   if (round_ == 1) {
-    return run(warehouse, make + "*, false AS same, false AS sure FROM (" + now + ")");
+    return run(warehouse, make + "*, true AS same, false AS sure FROM (" + now + ")");
   }
   for (std::string& column : key)
     column = "n." + column;
-  // More of a row than the source has may have come and gone between two rounds.
-  const std::string sure = has_key_ ? "n.v = p.v" : "n.v = p.v AND n.wanted > 0";
+  // A version that the source had at both snapshots, it had between them, when the mirror was read.
+  // More of a row than the source has may have come and gone at each: all rounds look whether the
+  // mirror's row is the same one.
   return run(warehouse, make + list(key) +
                             ", least(n.wanted, p.wanted) AS wanted, least(n.held, p.held) AS held, "
-                            "n.v AS v, n.v IS NOT DISTINCT FROM p.v AS same, coalesce(" +
-                            sure + ", false) AS sure FROM (" + now + ") AS n JOIN " +
-                            found(round_ - 1) + " AS p ON " + same_key("n", "p") +
+                            "n.v AS v, n.v = p.v AND (n.wanted > 0 OR p.same) AS same, "
+                            "n.v = p.v AND n.wanted > 0 AS sure FROM (" +
+                            now + ") AS n JOIN " + found(round_ - 1) + " AS p ON " +
+                            same_key("n", "p") +
                             " WHERE least(n.wanted, p.wanted) + least(n.held, p.held) > 0");
 }
 

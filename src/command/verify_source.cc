@@ -100,7 +100,7 @@ std::vector<duckdb::RowColumn> SourceRows::columns(const duckdb::Api& api) const
   out.reserve(columns_.size() + 1);
   for (size_t i = 0; i < columns_.size(); ++i)
     out.push_back({"c" + std::to_string(i), duckdb::logical_type(api, columns_[i].type)});
-  out.push_back({"v", duckdb::logical_type(api, {duckdb::Storage::kVarchar})});
+  out.push_back({"v", duckdb::logical_type(api, {duckdb::Storage::kBlob})});
   return out;
 }
 

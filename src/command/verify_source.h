@@ -48,7 +48,8 @@ std::string select_rows(const TableSchema& table, const std::vector<uint16_t>& k
                         const std::vector<std::vector<std::string>>& keys);
 
 // millrace_rows(n) of what a SnapshotReader gives: c0, c1, … in the target's types, and v, the
-// row's version (VARCHAR). A row that the target cannot hold is left out and counted.
+// row's version (BLOB: as the server sent it, text or binary). A row that the target cannot hold is
+// left out and counted.
 class SourceRows final : public duckdb::RowSource {
  public:
   // The reader reads with_version(); `columns` are the target's.

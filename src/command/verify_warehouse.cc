@@ -9,7 +9,7 @@ namespace millrace {
 
 namespace {
 
-// Without a key, a row may by chance come and go in the same way from one round to the next.
+// By chance, a row may come and go in the same way from one round to the next.
 constexpr int kRounds = 4;
 
 Result<std::vector<SchemaPtr>> read_tables(const PostgresConfig& config) {
