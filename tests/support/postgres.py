@@ -51,13 +51,13 @@ def alive(pid):
 
 
 class Cluster:
-    def __init__(self, folder=None, port=None, bin_folder=BIN, **settings):
-        """settings: more lines for postgresql.conf, e.g. wal_level='replica'."""
+    def __init__(self, folder=None, port=None, bin_folder=BIN, environment=None, **settings):
+        """settings: more lines for postgresql.conf, e.g. wal_level='replica'; environment: of the server."""
         self.own_folder = folder is None
         self.bin_folder = pathlib.Path(bin_folder)
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="millrace-pg-"))
         self.port = port or waiting.free_port()
-        self.settings = settings
+        self.environment, self.settings = environment or {}, settings
 
     def create(self):
         self.new_folder()
@@ -175,7 +175,7 @@ class Cluster:
         # cwd: the user postgres may not enter the caller's folder. Output goes to a file, for the server that pg_ctl
         # leaves behind would keep a pipe open.
         with tempfile.TemporaryFile("w+") as output:
-            command = unprivileged() + [str(program), *map(str, args)]
+            command = unprivileged() + ["env", *(f"{name}={value}" for name, value in self.environment.items()), str(program), *map(str, args)]
             run = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
             if run.returncode:
                 output.seek(0)

@@ -1,7 +1,9 @@
 #include "source/postgres/shared_snapshot.h"
 
+#include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "source/postgres/catalogue.h"
 #include "source/postgres/row_values.h"
@@ -9,6 +11,9 @@
 namespace millrace {
 
 namespace {
+
+constexpr Millis kEndedPause{2};
+constexpr Millis kEndedPatience{10000};
 
 constexpr std::string_view kSnapshotInstant =
     "select round(extract(epoch from current_timestamp) * 1000000)::bigint";
@@ -48,19 +53,56 @@ std::string begin_statement(const PostgresConfig& config, bool imports, bool is_
   return "BEGIN";
 }
 
+std::string set_snapshot(postgres::Connection& connection, const std::string& name) {
+  return "; SET TRANSACTION SNAPSHOT " + connection.quote_literal(name);
+}
+
+// Whoever exported the snapshot is gone: a new slot gives a new one.
+Error not_importable(Error error) {
+  error.kind = ErrorKind::kUnreachable;
+  return error;
+}
+
+// The snapshot that a slot exports has every transaction whose commit is on disk. Its backend marks
+// it as committed after that: who reads its rows before takes it for one that was rolled back, and
+// the server writes that into the rows for good: the change is lost at the source.
+Result<void> wait_until_ended(postgres::Connection& connection, const std::string& snapshot) {
+  auto exported = connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" +
+                                   set_snapshot(connection, snapshot) +
+                                   "; SELECT pg_catalog.txid_current_snapshot()");
+  if (!exported) return Failure(not_importable(exported.error()));
+  const std::string sql =
+      "select string_agg(x::text, ', ') from "
+      "pg_catalog.txid_snapshot_xip(pg_catalog.txid_current_snapshot()) x "
+      "where pg_catalog.txid_visible_in_snapshot(x, " +
+      connection.quote_literal(exported->text(0, 0)) + ")";
+  if (auto ended = connection.query("ROLLBACK"); !ended) return Failure(ended.error());
+  const SteadyTime patience = steady_now() + kEndedPatience;
+  for (;;) {
+    auto running = connection.query(sql);
+    if (!running) return Failure(running.error());
+    if (running->is_null(0, 0)) return {};
+    if (steady_now() >= patience) {
+      return fail(
+          ErrorKind::kUnreachable,
+          "transactions that the snapshot has do not end: " + std::string(running->text(0, 0)),
+          "do they wait for a synchronous standby (synchronous_standby_names)? It is tried "
+          "again");
+    }
+    std::this_thread::sleep_for(kEndedPause);
+  }
+}
+
 Result<void> begin_transaction(postgres::Connection& connection, const PostgresConfig& config,
                                bool is_standby, const std::string& snapshot) {
   const bool imports = !snapshot.empty();
   std::string sql = begin_statement(config, imports, is_standby);
-  if (imports) sql += "; SET TRANSACTION SNAPSHOT " + connection.quote_literal(snapshot);
+  if (imports) sql += set_snapshot(connection, snapshot);
   // Policies would hide rows that the stream shows: rather an error.
   sql += "; SET LOCAL row_security = off; SET LOCAL lock_timeout = " +
          std::to_string(config.snapshot_lock_timeout_ms) + ";" + std::string(kSearchOperators);
   if (auto begun = connection.query(sql); !begun) {
-    Error error = begun.error();
-    // Whoever exported the snapshot is gone: a new slot gives a new one.
-    if (imports) error.kind = ErrorKind::kUnreachable;
-    return Failure(std::move(error));
+    return Failure(imports ? not_importable(begun.error()) : begun.error());
   }
   return {};
 }
@@ -77,6 +119,9 @@ Result<SharedSnapshot> begin_snapshot(postgres::Connection& connection,
   auto own = connection.query(kOwnXid);
   if (!own) return Failure(own.error());
   at.xid = static_cast<uint32_t>(number<uint64_t>(own->text(0, 0)));
+  if (!name.empty()) {
+    if (auto ended = wait_until_ended(connection, name); !ended) return Failure(ended.error());
+  }
   auto begun = begin_transaction(connection, config, server->is_standby, name);
   if (!begun) return Failure(begun.error());
   auto instant = connection.query(kSnapshotInstant);

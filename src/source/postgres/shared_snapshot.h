@@ -20,7 +20,8 @@ struct SharedSnapshot {
 };
 
 // Begins the transaction of the first connection: with the snapshot of that name, or, where it is
-// empty, with one of its own. `at`: as in SnapshotRequest.
+// empty, with one of its own. `at`: as in SnapshotRequest. kUnreachable where the name is gone, or
+// transactions that the snapshot has do not end within 10 s.
 Result<SharedSnapshot> begin_snapshot(postgres::Connection& connection,
                                       const PostgresConfig& config, const std::string& name,
                                       Offset at);
