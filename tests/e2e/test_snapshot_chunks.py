@@ -118,7 +118,8 @@ class Chunks(ServerCase):
                     elif act < 0.85:
                         cursor.execute("insert into big(code, n) values (%s, %s) on conflict do nothing", (chance.choice("aBcDéZ'\\"), n))
                     else:  # to another key, which may be in another chunk
-                        cursor.execute("update big set code = 'to ' || n, v = nextval('vs') where n = %s and code <> 'to ' || n and not exists (select from big b where b.code = 'to ' || n and b.n = %s)", (n, n))
+                        one = "select code from big where n = %s order by code like 'to %%' desc limit 1"  # of those that an insert has added
+                        cursor.execute(f"update big set code = 'to ' || n, v = nextval('vs') where n = %s and code = ({one}) and code <> 'to ' || n", (n, n))
 
         def run():
             try:
