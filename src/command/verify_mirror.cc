@@ -1,7 +1,7 @@
 // Temporary tables of a comparison, c0, c1, … being the target's columns:
 //   source   c0 … v             the rows of the source; v = which version a row is
 //   apart    c0 … n v           rows that are not as often on both sides; n > 0: more at the source
-//   found_R  c(key) wanted held v same sure    what differs after round R, by key
+//   found_R  c(key) wanted held v same    what differs after round R, by key
 // v are the versions, those of the mirror's rows being their rowids.
 #include "command/verify_mirror.h"
 
@@ -92,9 +92,9 @@ Result<void> MirrorComparison::compare(duckdb::Connection& warehouse, const Post
     report_.rows = number_at(*rows, 0, 0) + report_.refused;
   }
   if (done) done = find_differences(warehouse);
-  if (done && is_quiet)
-    done = run(warehouse, "UPDATE " + found(round_) + " SET same = true, sure = true");
-  if (done) done = look_whether_settled(warehouse);
+  settled_ = is_quiet;
+  if (done && is_quiet) done = run(warehouse, "UPDATE " + found(round_) + " SET same = true");
+  if (done && !is_quiet) done = look_whether_settled(warehouse);
   if (done) return {};
   return Failure(done.error().in("comparing " + report_.source));
 }
@@ -231,7 +231,7 @@ Result<void> MirrorComparison::find_differences(duckdb::Connection& warehouse) {
       name("apart") + " GROUP BY " + list(key);
   const std::string make = "CREATE OR REPLACE TEMP TABLE " + found(round_) + " AS SELECT ";
   if (round_ == 1) {
-    return run(warehouse, make + "*, true AS same, false AS sure FROM (" + now + ")");
+    return run(warehouse, make + "*, true AS same FROM (" + now + ")");
   }
   for (std::string& column : key)
     column = "n." + column;
@@ -240,15 +240,15 @@ Result<void> MirrorComparison::find_differences(duckdb::Connection& warehouse) {
   // mirror's row is the same one.
   return run(warehouse, make + list(key) +
                             ", least(n.wanted, p.wanted) AS wanted, least(n.held, p.held) AS held, "
-                            "n.v AS v, n.v = p.v AND (n.wanted > 0 OR p.same) AS same, "
-                            "n.v = p.v AND n.wanted > 0 AS sure FROM (" +
+                            "n.v AS v, n.v = p.v AND (n.wanted > 0 OR p.same) AS same FROM (" +
                             now + ") AS n JOIN " + found(round_ - 1) + " AS p ON " +
                             same_key("n", "p") +
                             " WHERE least(n.wanted, p.wanted) + least(n.held, p.held) > 0");
 }
 
 Result<void> MirrorComparison::look_whether_settled(duckdb::Connection& warehouse) {
-  auto rows = warehouse.query("SELECT count(*) FROM " + found(round_) + " WHERE NOT sure");
+  const std::string open = round_ == 1 ? "" : " WHERE NOT same OR wanted = 0";
+  auto rows = warehouse.query("SELECT count(*) FROM " + found(round_) + open);
   if (!rows) return Failure(rows.error());
   settled_ = number_at(*rows, 0, 0) == 0;
   return {};
