@@ -41,6 +41,27 @@ class ExportedSnapshot(ServerCase):
         waiting.until(f"making the slot waits for {xid}",
                       lambda: self.sql("select 1 from pg_locks where not granted and locktype = 'transactionid' and transactionid::text = %s", str(xid)))
 
+    def has_asked_since(self, instant):
+        """Whether somebody has asked if a transaction is in a snapshot."""
+        return self.sql("select 1 from pg_stat_activity where query like '%%txid_visible_in_snapshot%%' and query_start > %s and pid <> pg_backend_pid()",
+                        instant)
+
+    def test_a_rollback_while_the_slot_is_made(self):
+        """The snapshot then says that it begins behind its end ("742:741:"), which the server doesn't read again."""
+        self.sql("create table t(id int primary key); insert into t values (1), (2)")
+        first, first_xid = self.begun()
+        config = self.pipeline(MIRROR)
+        child = self.start("run", config)
+        self.until_waited_for(first_xid)
+        second, second_xid = self.begun()
+        first.commit()
+        self.until_waited_for(second_xid)
+        third, _ = self.begun()
+        second.rollback()
+        self.wait_confirmed(self.streaming(child))
+        third.rollback()
+        self.assertEqual(program.run("verify", config, limit=60).returncode, 0)
+
     def test_a_commit_that_is_on_disk_and_not_yet_marked_is_not_lost_at_the_source(self):
         self.sql("create table t(id int primary key, v int); insert into t values (1, 0)")
         config = self.pipeline(MIRROR)
@@ -64,8 +85,10 @@ class ExportedSnapshot(ServerCase):
         update = threading.Thread(target=lambda: held.cursor().execute("update t set v = 1 where id = 1"))
         update.start()
         waiting.until("the commit is on disk", lambda: self.held.read_text().endswith("\n"))
+        released = self.sql("select clock_timestamp()")[0][0]
         second.commit()
-        verify.join(5)  # it has the time to read
+        waiting.until("verify asks whether the commit has ended", lambda: self.has_asked_since(released))
+        verify.join(1)  # one that then does not wait has the time to read
         self.held.unlink()
         update.join()
         verify.join()

@@ -53,6 +53,14 @@ std::string begin_statement(const PostgresConfig& config, bool imports, bool is_
   return "BEGIN";
 }
 
+// As text that the server reads again. One whose making ended with a transaction that was rolled
+// back has its xmax before its xmin, which the type's own input refuses.
+constexpr std::string_view kSnapshotText = R"(
+select pg_catalog.concat_ws(':', pg_catalog.txid_snapshot_xmin(s),
+  greatest(pg_catalog.txid_snapshot_xmin(s), pg_catalog.txid_snapshot_xmax(s)),
+  pg_catalog.array_to_string(array(select pg_catalog.txid_snapshot_xip(s)), ','))
+from pg_catalog.txid_current_snapshot() s)";
+
 std::string set_snapshot(postgres::Connection& connection, const std::string& name) {
   return "; SET TRANSACTION SNAPSHOT " + connection.quote_literal(name);
 }
@@ -65,11 +73,12 @@ Error not_importable(Error error) {
 
 // The snapshot that a slot exports has every transaction whose commit is on disk. Its backend marks
 // it as committed after that: who reads its rows before takes it for one that was rolled back, and
-// the server writes that into the rows for good: the change is lost at the source.
+// the server writes that into the rows for good: the change is lost at the source. After kOwnXid,
+// which has an end: the server lists a running transaction only below one that has ended.
 Result<void> wait_until_ended(postgres::Connection& connection, const std::string& snapshot) {
   auto exported = connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" +
                                    set_snapshot(connection, snapshot) +
-                                   "; SELECT pg_catalog.txid_current_snapshot()");
+                                   "; " + std::string(kSnapshotText));
   if (!exported) return Failure(not_importable(exported.error()));
   const std::string sql =
       "select string_agg(x::text, ', ') from "
