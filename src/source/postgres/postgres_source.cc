@@ -23,7 +23,7 @@ namespace millrace {
 namespace {
 
 constexpr Millis kDropTimeout{3000};
-constexpr Millis kTablesEvery{100};  // how often is said how far the tables of a snapshot are
+constexpr Millis kTablesEvery{100};  // how often is said which tables a snapshot reads, and how far
 constexpr Millis kTurn{5};  // that a stream or a snapshot waits for data where both are read
 
 class PostgresSource final : public Source {
@@ -218,7 +218,7 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_any(SteadyTime deadline, uin
 
 // The rest of a table is of use only to a branch that has all changes before it.
 bool PostgresSource::snapshot_is_due() const {
-  if (!session_->plan.snapshot_waits() || !streams_.has_started()) return true;
+  if (!streams_.has_started() || !session_->plan.snapshot_waits()) return true;
   return streams_.published() >= session_->snapshot_at.position;
 }
 
@@ -300,10 +300,10 @@ Result<std::shared_ptr<Batch>> PostgresSource::poll_snapshot(SteadyTime deadline
   }
   {
     const std::scoped_lock lock(mutex_);
-    status_.detail = snapshot_->table();
     status_.snapshot_rows = snapshot_->rows();
     if (const SteadyTime now = steady_now(); now >= tables_due_) {
       tables_due_ = now + kTablesEvery;
+      status_.detail = snapshot_->table();
       status_.snapshot_tables = snapshot_->tables();
     }
   }

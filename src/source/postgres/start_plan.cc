@@ -262,9 +262,10 @@ bool StartPlan::snapshot_waits() const {
 }
 
 uint64_t StartPlan::snapshot_audience() const {
+  const uint64_t all = whole | streaming;
   uint64_t out = whole;
-  for (const TableRead& read : reads)
-    out |= read.audience();
+  for (auto read = reads.begin(); read != reads.end() && out != all; ++read)
+    out |= read->audience();
   return out;
 }
 

@@ -74,6 +74,7 @@ struct TableRead {
   bool has_rows = true;  // false: it counts as read
   std::vector<Share> shares;
   std::vector<Rest> rests{};
+  size_t place = 0;  // in facts.tables
 
   uint64_t audience() const;
 

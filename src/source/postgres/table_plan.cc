@@ -39,16 +39,13 @@ Lsn since(const BranchProgress& branch, const Offset* own) {
   return is_running(own) && !branch.holds_rows ? own->lsn_commit : 0;
 }
 
+// `table` is one of facts.tables.
 TableRead& add_read(const StartFacts& facts, const CapturedTable& table, Lsn since, size_t index,
                     StartPlan& plan) {
-  auto read = std::ranges::find(plan.reads, table.oid, &TableRead::oid);
-  if (read == plan.reads.end()) {
-    const auto rank = [&](uint32_t oid) {
-      return std::ranges::find(facts.tables, oid, &CapturedTable::oid) - facts.tables.begin();
-    };
-    const auto before = std::ranges::upper_bound(
-        plan.reads, rank(table.oid), {}, [&](const TableRead& other) { return rank(other.oid); });
-    read = plan.reads.insert(before, TableRead{table.oid, table.has_snapshot, {}});
+  const auto place = static_cast<size_t>(&table - facts.tables.data());
+  auto read = std::ranges::lower_bound(plan.reads, place, {}, &TableRead::place);
+  if (read == plan.reads.end() || read->place != place) {
+    read = plan.reads.insert(read, TableRead{table.oid, table.has_snapshot, {}, {}, place});
   }
   read->add_share(since, index);
   return *read;
