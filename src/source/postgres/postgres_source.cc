@@ -317,6 +317,7 @@ void PostgresSource::end_snapshot() {
   snapshot_pending_ = false;
   {
     const std::scoped_lock lock(mutex_);
+    status_.detail.clear();
     status_.snapshot_tables.clear();
   }
   past_.has_snapshotted = true;

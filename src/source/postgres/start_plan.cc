@@ -262,7 +262,7 @@ bool StartPlan::snapshot_waits() const {
 }
 
 uint64_t StartPlan::snapshot_audience() const {
-  const uint64_t all = whole | streaming;
+  const uint64_t all = whole | streaming;  // who takes part
   uint64_t out = whole;
   for (auto read = reads.begin(); read != reads.end() && out != all; ++read)
     out |= read->audience();
