@@ -76,9 +76,9 @@ Error not_importable(Error error) {
 // the server writes that into the rows for good: the change is lost at the source. After kOwnXid,
 // which has an end: the server lists a running transaction only below one that has ended.
 Result<void> wait_until_ended(postgres::Connection& connection, const std::string& snapshot) {
-  auto exported = connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" +
-                                   set_snapshot(connection, snapshot) +
-                                   "; " + std::string(kSnapshotText));
+  auto exported =
+      connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" +
+                       set_snapshot(connection, snapshot) + "; " + std::string(kSnapshotText));
   if (!exported) return Failure(not_importable(exported.error()));
   const std::string sql =
       "select string_agg(x::text, ', ') from "
