@@ -174,13 +174,12 @@ std::vector<Lsn> floors_of(std::span<const BranchProgress> branches, const Sessi
   return floors;
 }
 
+// A table's place in the plan is its place in `schemas`.
 void add_schemas(std::vector<TableSchema> schemas, Session& session) {
-  for (TableSchema& schema : schemas) {
+  for (const TableSchema& schema : schemas)
     session.captured.insert(schema.oid);
-    const auto& reads = session.plan.reads;
-    if (std::ranges::find(reads, schema.oid, &TableRead::oid) == reads.end()) continue;
-    session.tables.push_back(std::make_shared<TableSchema>(std::move(schema)));
-  }
+  for (const TableRead& read : session.plan.reads)
+    session.tables.push_back(std::make_shared<TableSchema>(std::move(schemas[read.place])));
 }
 
 bool fits(const TableRead& read, const std::map<uint32_t, TableKey>& keys) {

@@ -1,6 +1,7 @@
 #include "source/postgres/table_plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 
@@ -54,20 +55,18 @@ TableRead& add_read(const StartFacts& facts, const CapturedTable& table, Lsn sin
 // A table that this branch no longer has must not hold the slot, nor count as known.
 void forget_others(const StartFacts& facts, size_t index, StartPlan& plan) {
   const BranchProgress& branch = facts.branches[index];
-  std::vector<uint32_t> known;
+  std::set<uint32_t> gone;
   for (const auto& [stream, offset] : progress_of(branch)) {
-    if (const auto oid = table_of_stream(stream)) known.push_back(*oid);
+    if (const auto oid = table_of_stream(stream)) gone.insert(*oid);
     if (stream != kSlotStream) continue;
     for (const uint32_t oid : offset.tables.oids())
-      known.push_back(oid);
+      gone.insert(oid);
   }
-  std::ranges::sort(known);
-  known.erase(std::ranges::unique(known).begin(), known.end());
-  for (const uint32_t oid : known) {
-    const auto table = std::ranges::find(facts.tables, oid, &CapturedTable::oid);
-    if (table != facts.tables.end() && takes(branch, *table)) continue;
+  for (const CapturedTable& table : facts.tables) {
+    if (takes(branch, table)) gone.erase(table.oid);
+  }
+  for (const uint32_t oid : gone)
     plan.marks.push_back({bit(index), table_stream(oid), Offset()});
-  }
 }
 
 void mark_known(const CapturedTable& table, size_t index, StartPlan& plan) {
