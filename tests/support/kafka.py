@@ -48,6 +48,8 @@ listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},GATED
 advertised.listeners=PLAINTEXT://127.0.0.1:{port},GATED://127.0.0.1:{gate}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GATED:PLAINTEXT
 """
+# A broker that has answered, but has not yet taken up this partition after a restart.
+STARTING = {KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.OFFSET_NOT_AVAILABLE}
 
 
 class Broker:
@@ -162,8 +164,16 @@ def _consumer(address, isolation="read_committed"):
 
 def _ends(consumer, topic):
     """By partition (first offset, the one after the last)."""
-    parts = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in parts}
+    def told():
+        try:
+            parts = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            return [{p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in parts}]
+        except KafkaException as error:
+            if error.args[0].code() not in STARTING:
+                raise
+            return None
+
+    return waiting.until(f"the partitions of {topic} to have their leaders", told, limit=20, step=0.2)[0]
 
 
 def ends(address, topic, isolation="read_committed"):
