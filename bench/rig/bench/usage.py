@@ -16,9 +16,14 @@ def family(pid):
     found, todo = [], [pid]
     while todo:
         found.append(todo.pop())
-        for children in Path(f"/proc/{found[-1]}/task").glob("*/children"):
+        task = Path(f"/proc/{found[-1]}/task")
+        try:
+            threads = os.listdir(task)
+        except OSError:
+            continue        # the process has ended
+        for thread in threads:
             try:
-                todo += map(int, children.read_text().split())
+                todo += map(int, (task / thread / "children").read_text().split())
             except OSError:
                 pass        # the thread has ended
     return found
